@@ -1,0 +1,31 @@
+/**
+ * The contract of snapshot stores. A snapshot is whole or absent: `save` is atomic and durable when it resolves, `load`
+ * gives exactly the saved bytes (checked by SHA-256) or null, never a part. The store keeps the newest `keep` of a task.
+ */
+export interface SnapshotId {
+  readonly pipeline: string;
+  readonly version: number;
+  /** Hash of what shapes state (keys, windows, aggregates, shards, codec): 16 hex digits. */
+  readonly stateHash: string;
+  readonly epoch: number;
+  readonly shard: number;
+  /** Everything before this offset of the task's order log is folded. */
+  readonly orderOffset: bigint;
+}
+
+export interface SnapshotEntry extends SnapshotId {
+  /** What a genesis names as its base; unique in the store. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly savedAtMs: number;
+}
+
+export interface CheckpointStore {
+  save(id: SnapshotId, bytes: Uint8Array): Promise<SnapshotEntry>;
+  /** The bytes of one snapshot; null when it is missing or its SHA-256 is wrong (reported once to the log). */
+  load(name: string): Promise<Uint8Array | null>;
+  /** All snapshots of a task whatever their state hash, newest (epoch, order offset) first; damaged ones included. */
+  list(task: { readonly pipeline: string; readonly version: number; readonly shard: number }): Promise<readonly SnapshotEntry[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,86 @@
+import type { RecordBatch, TopicPartitionName } from '../sources/source.ts';
+
+/**
+ * The order log of a task, as JSON on one partition of `millrace.order.<pipeline>.v<version>`: what the task read next and
+ * when. Everyone folds entries only as read back from the log, so state and outputs are a function of (order log, inputs).
+ * Offsets are decimal text of bigints.
+ */
+
+/** [topic-partition, from, to (exclusive), count, crc]: count catches holes, crc is CRC-32 of the last record's key and value. */
+export type OrderRange = readonly [partition: TopicPartitionName, from: string, to: string, count: number, crc: number];
+
+/** An accepted gap: the position moves from `from` to `to` without records. */
+export type OrderSkip = readonly [partition: TopicPartitionName, from: string, to: string];
+
+export interface OrderEntry {
+  readonly kind: 'entry';
+  /** Unique: writer's id and a counter. */
+  readonly id: string;
+  /** The id of the last counting entry or claim. */
+  readonly prev: string;
+  readonly clockMs: number;
+  readonly ranges: readonly OrderRange[];
+  /** All partitions that are idle as of this entry. */
+  readonly idle: readonly TopicPartitionName[];
+  /** Partitions that join, with their first offset. */
+  readonly joins?: readonly (readonly [partition: TopicPartitionName, start: string])[];
+  readonly skips?: readonly OrderSkip[];
+  readonly why?: string;
+}
+
+export interface Genesis {
+  readonly epoch: number;
+  /** The snapshot that folding restarts from, or null: from nothing. */
+  readonly base: { readonly name: string; readonly sha256: string } | null;
+  /** Start offset of every input partition. */
+  readonly starts: Readonly<Record<TopicPartitionName, string>>;
+}
+
+export interface OrderClaim {
+  readonly kind: 'claim';
+  readonly id: string;
+  /** The claim that it replaces, or null for the first. */
+  readonly replaces: string | null;
+  readonly clockMs: number;
+  /** Present in the first claim and in one that opens a new epoch. */
+  readonly genesis?: Genesis;
+}
+
+export type OrderRecord = OrderEntry | OrderClaim;
+
+/** A counting entry with its records: what is folded. */
+export interface FoldEntry {
+  readonly orderOffset: bigint;
+  readonly epoch: number;
+  readonly entryId: string;
+  /** The larger of the entry's clock and all before it. */
+  readonly clockMs: number;
+  /** The entry's ranges in order, each as one or more batches cut to exactly the range. */
+  readonly batches: readonly RecordBatch[];
+  readonly idle: readonly TopicPartitionName[];
+  /** All partitions of the task as of this entry. */
+  readonly partitions: readonly TopicPartitionName[];
+  readonly hasSkip: boolean;
+}
+
+/** An output ready to be produced: its value already holds its position. */
+export interface FoldOutput {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** A pipeline as a task sees it. Pure: no clock, randomness, I/O or Promise. A throw parks the task. */
+export interface Fold {
+  readonly pipeline: string;
+  readonly version: number;
+  readonly inputs: readonly string[];
+  readonly stateHash: string;
+  fold(entry: FoldEntry): readonly FoldOutput[];
+  snapshot(): unknown;
+  restore(state: unknown): void;
+  /** Highest event time read from a partition, or −Infinity: the owner catches up the one furthest behind first. */
+  partitionTimeMs(partition: TopicPartitionName): number;
+  watermarkMs(): number;
+  counters(): Readonly<Record<string, number>>;
+}
