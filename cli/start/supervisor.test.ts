@@ -1,0 +1,49 @@
+import { describe, expect, it, vi } from 'vitest';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import type { Service, ServiceStatus } from '../../telemetry/service.ts';
+import { supervise } from './supervisor.ts';
+
+const instantClock = { nowMs: () => 0, sleep: () => new Promise<void>((resolve) => setImmediate(resolve)) };
+const parts = () => ({ clock: instantClock, logger: silentLogger, metrics: createMetrics() });
+
+function fakeService(startFails: boolean): Service & { fail(): void; readonly drained: () => boolean } {
+  let status: ServiceStatus = { state: 'starting' };
+  let isDrained = false;
+  return {
+    start: async () => {
+      if (startFails) throw new Error('cannot start');
+      status = { state: 'running' };
+    },
+    drain: async () => {
+      isDrained = true;
+      status = { state: 'stopped' };
+    },
+    status: () => status,
+    fail: () => (status = { state: 'failed', detail: 'broken' }),
+    drained: () => isDrained,
+  };
+}
+
+describe('supervise', () => {
+  it('starts again a service that fails to start, and drains the failed one', async () => {
+    const made: ReturnType<typeof fakeService>[] = [];
+    const supervised = supervise('x', async () => (made.push(fakeService(made.length < 2)), made.at(-1) ?? fakeService(true)), parts());
+    await vi.waitFor(() => expect(supervised.status().state).toBe('running'));
+    expect(made).toHaveLength(3);
+    expect(supervised.restarts()).toBe(2);
+    expect(made[0]?.drained()).toBe(true);
+    await supervised.stop();
+  });
+
+  it('builds a service anew after it fails while running', async () => {
+    const made: ReturnType<typeof fakeService>[] = [];
+    const supervised = supervise('x', async () => (made.push(fakeService(false)), made.at(-1) ?? fakeService(true)), parts());
+    await vi.waitFor(() => expect(supervised.status().state).toBe('running'));
+    made[0]?.fail();
+    await vi.waitFor(() => expect(made).toHaveLength(2));
+    await supervised.stop();
+    expect(made[1]?.drained()).toBe(true);
+    expect(supervised.status().state).toBe('stopped');
+  });
+});
