@@ -1,0 +1,50 @@
+import type { z } from 'zod';
+import type { Envelope } from './envelope.ts';
+import { type Interaction, interactionV1 } from './interaction.ts';
+import { type Label, labelV1 } from './label.ts';
+import { type Payment, type PaymentV1, paymentV1, paymentV2, upcastPaymentV1 } from './payment.ts';
+import type { InputTopic } from './topics.ts';
+
+/** Any event in its newest version. */
+export type AnyEvent = Payment | Interaction | Label;
+
+export interface EventVersion {
+  readonly version: number;
+  readonly schema: z.ZodObject;
+  /** To the next version; null for the newest. */
+  readonly upcast: ((event: Envelope) => Envelope) | null;
+}
+
+export interface EventType {
+  readonly type: AnyEvent['type'];
+  readonly topic: InputTopic;
+  readonly newestVersion: number;
+  /** Every version ever released, oldest first, without holes: events of all of them are still in topics and archives. */
+  readonly versions: readonly EventVersion[];
+}
+
+/**
+ * Every event type that millrace knows. To add a version: its schema and an upcaster from the one before, an entry here,
+ * a golden sample `golden/<type>.v<n>.json`; the tests fail until all are there.
+ */
+export const catalog: ReadonlyMap<string, EventType> = new Map(
+  [
+    eventType('payment', 'payments', [
+      // An upcaster only ever sees what its own version's schema accepted.
+      { version: 1, schema: paymentV1, upcast: (event) => upcastPaymentV1(event as PaymentV1) },
+      { version: 2, schema: paymentV2, upcast: null },
+    ]),
+    eventType('interaction', 'interactions', [{ version: 1, schema: interactionV1, upcast: null }]),
+    eventType('label', 'labels', [{ version: 1, schema: labelV1, upcast: null }]),
+  ].map((entry) => [entry.type, entry]),
+);
+
+function eventType(type: AnyEvent['type'], topic: InputTopic, versions: readonly EventVersion[]): EventType {
+  versions.forEach((entry, i) => {
+    const isNewest = i === versions.length - 1;
+    if (entry.version !== i + 1) throw new Error(`${type}: version ${i + 1} is missing from the catalog`);
+    if ((entry.upcast === null) !== isNewest)
+      throw new Error(`${type} v${entry.version}: every version but the newest needs an upcaster`);
+  });
+  return { type, topic, newestVersion: versions.length, versions };
+}
