@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { days, hostPorts, httpUrl, port, secretRef, secretRefs, share, text, texts, whole } from './fields.ts';
+
+/**
+ * Every option of millrace: its default, its unit (the end of its name) and what it means. `config/millrace.yaml` lists the
+ * same for people, `config/millrace.schema.json` for editors; tests hold the three together. Unknown options are faults.
+ */
+
+const server = z.strictObject({
+  host: text('127.0.0.1').describe('Address to listen on. Anything but loopback needs an API key or JWT.'),
+  port: port(4700).describe('Port of the page, HTTP and /v1/live; 0: any free one.'),
+  apiKeyRefs: secretRefs().describe('References to accepted API keys: env:NAME or file:/path.'),
+  jwt: z
+    .strictObject({
+      issuer: text().describe('Accepted issuer; empty: no JWT is accepted.'),
+      audience: text().describe('Accepted audience.'),
+      jwksUrl: httpUrl().describe('Where the public keys are (asymmetric algorithms).'),
+      secretRef: secretRef().describe('Reference to a shared secret (HS256), instead of jwksUrl.'),
+    })
+    .prefault({})
+    .describe('JSON Web Tokens as an alternative to API keys.'),
+  allowedOrigins: texts().describe('Origins besides our own that a browser may connect from.'),
+  allowedHosts: texts().describe('Host names besides loopback and `host` that requests may name.'),
+  bodyBytesMax: whole(1_048_576, 1_024).describe('Largest request body.'),
+});
+
+const kafka = z.strictObject({
+  brokers: hostPorts().describe('host:port, comma-separated; empty: the embedded broker (in memory, forgets on exit).'),
+  driver: z.enum(['node-rdkafka', 'confluent']).default('node-rdkafka').describe('Which client package to load.'),
+  membership: z
+    .enum(['auto', 'solo', 'group'])
+    .default('auto')
+    .describe('group: a consumer group shares the work; solo: this instance does all; auto: solo when embedded.'),
+  gate: hostPorts().describe('Address of the gate of an embedded broker that another process runs; empty: none.'),
+  clientId: text('millrace').describe('Name that the broker sees.'),
+  partitions: whole(4, 1, 1_000).describe('Partitions of the topics that millrace creates.'),
+  security: z
+    .strictObject({
+      protocol: z
+        .enum(['plaintext', 'ssl', 'sasl_plaintext', 'sasl_ssl'])
+        .default('plaintext')
+        .describe('How to connect.'),
+      saslMechanism: z
+        .enum(['', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])
+        .default('')
+        .describe('How to authenticate; empty without SASL.'),
+      username: text().describe('SASL user.'),
+      passwordRef: secretRef().describe('Reference to the SASL password.'),
+      caFile: text().describe("File with the broker's CA certificates (PEM); empty: the system's."),
+    })
+    .prefault({})
+    .describe('Encryption and authentication towards a real broker.'),
+});
+
+const clickhouse = z.strictObject({
+  url: httpUrl().describe('http(s)://host:port; empty: the embedded engine.'),
+  user: text('default').describe('User.'),
+  passwordRef: secretRef().describe('Reference to the password.'),
+  database: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'must be a plain name: letters, digits, underscores')
+    .default('millrace')
+    .describe('Database that holds the tables; created when missing.'),
+  batchRowsMax: whole(5_000, 1, 100_000).describe('Rows of one insert.'),
+  batchBytesMax: whole(8_388_608, 1_024).describe('Bytes of one insert.'),
+  batchWaitMs: whole(200, 0, 60_000).describe('Longest wait for a batch to fill.'),
+  ttlDays: z
+    .strictObject({
+      events: days(30).describe('Raw events (the archive that replay reads); 0: for good.'),
+      orderLog: days(0).describe('Order log; never shorter than events; 0: for good.'),
+      windows: days(365).describe('Window results; 0: for good.'),
+      deadLetters: days(30).describe('Dead letters and quarantined events; 0: for good.'),
+      late: days(30).describe('Late records; 0: for good.'),
+    })
+    .prefault({})
+    .describe('How long rows are kept.'),
+});
+
+const embedded = z.strictObject({
+  dataDir: z.string().min(1).max(4_096).default('./data').describe('Folder for the embedded ClickHouse and snapshots.'),
+  clickhousePort: port(18_123).describe('Port of the embedded ClickHouse, on loopback; 0: any free one.'),
+  gateBytesMax: whole(3_145_728, 65_536).describe('Unread bytes a partition before producers wait (embedded broker).'),
+});
+
+const snapshots = z.strictObject({
+  store: z.enum(['fs']).default('fs').describe('Where snapshots go: files.'),
+  dir: text().describe('Folder; empty: <embedded.dataDir>/snapshots.'),
+  everyMs: whole(10_000, 100).describe('Pause between snapshots of a task.'),
+  keep: whole(3, 1, 100).describe('Newest snapshots kept a task.'),
+});
+
+const tasks = z.strictObject({
+  startFrom: z
+    .union([z.enum(['earliest', 'latest']), z.iso.datetime({ offset: true })], {
+      error: 'must be earliest, latest or a time such as 2026-01-31T00:00:00Z',
+    })
+    .default('earliest')
+    .describe('Where a new task starts: earliest, latest or an ISO time (a time needs a real broker).'),
+  pipelineDepth: whole(4, 1, 64).describe('Order entries appended and not yet read back.'),
+  entryRecordsMax: whole(5_000, 1, 100_000).describe('Records of one order entry.'),
+  entryBytesMax: whole(2_097_152, 1_024).describe('Input bytes of one order entry.'),
+  entryEveryMs: whole(10, 1, 10_000).describe('Longest wait before what has arrived is ordered.'),
+  ownerSilenceMs: whole(10_000, 1_000).describe('Silence in the log after which a standby claims (solo).'),
+  ownerHeartbeatMs: whole(3_000, 100).describe('An owner appends at least this often.'),
+  queueBytesMax: whole(8_388_608, 65_536).describe('Bytes fetched and not yet ordered, a partition.'),
+});
+
+const time = z.strictObject({
+  outOfOrdernessMs: whole(5_000, 0).describe('How far the watermark stays behind the newest event time.'),
+  allowedLatenessMs: whole(3_600_000, 0).describe('How long after its end a window still takes corrections.'),
+  idleMs: whole(10_000, 100).describe('Silence at its end after which a partition counts as idle.'),
+  maxFutureMs: whole(60_000, 0).describe('An event further ahead of the clock is a dead letter.'),
+  dedupeHorizonMs: whole(7_200_000).describe('How long event ids are remembered, in event time.'),
+  provisionalEveryMs: whole(1_000, 10).describe('Step at which open windows are published.'),
+});
+
+const limits = z.strictObject({
+  keysMax: whole(1_000_000).describe('Keys with state, a task; a new one beyond is a dead letter (state_full).'),
+  dedupeIdsMax: whole(4_000_000).describe(
+    'Event ids remembered, a task; a new one beyond is a dead letter (state_full).',
+  ),
+});
+
+const pipelines = z.strictObject({
+  revenue: z
+    .strictObject({ enabled: z.boolean().default(true).describe('Run it.') })
+    .prefault({})
+    .describe('Payments by country and by merchant, per minute and hour.'),
+});
+
+const live = z.strictObject({
+  clientQueueMax: whole(1_000, 1).describe('Messages waiting for one client before they are conflated by key.'),
+  heartbeatMs: whole(15_000, 100).describe('Pause between heartbeats; two missed close the socket.'),
+  resumeWindowMs: whole(60_000, 0).describe('How long a dropped client may resume.'),
+  resumeMessagesMax: whole(10_000, 0).describe('Messages kept a channel for resuming.'),
+  maxPayloadBytes: whole(65_536, 1_024).describe('Largest message that a client may send.'),
+  clientsMax: whole(1_000, 1).describe('Sockets open at once.'),
+});
+
+const generator = z.strictObject({
+  enabled: z.enum(['auto', 'on', 'off']).default('auto').describe('The demo input; auto: on with the embedded broker.'),
+  ratePerSecond: whole(200, 1, 100_000).describe('Events a second.'),
+  seed: whole(1, 0).describe('The same seed gives the same shop.'),
+  lateShare: share(0.01).describe('Part of the events that come late.'),
+  duplicateShare: share(0.005).describe('Part of the events that come twice.'),
+  malformedShare: share(0.001).describe('Part of the events that are broken.'),
+});
+
+const log = z.strictObject({
+  level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('The least that is logged.'),
+});
+
+/** The whole of it. Parsing `{}` gives all defaults. */
+export const configSchema = z.strictObject({
+  server: server.prefault({}).describe('HTTP, the page, and the live socket.'),
+  kafka: kafka.prefault({}).describe('The broker.'),
+  clickhouse: clickhouse.prefault({}).describe('Where results and the archive are stored.'),
+  embedded: embedded.prefault({}).describe('The embedded broker and ClickHouse, used where no real one is named.'),
+  snapshots: snapshots.prefault({}).describe('What a restarted task goes on from.'),
+  tasks: tasks.prefault({}).describe('How input is ordered and folded.'),
+  time: time.prefault({}).describe('Event time: lateness, idleness, duplicates.'),
+  limits: limits.prefault({}).describe('Bounds on state.'),
+  pipelines: pipelines.prefault({}).describe('What is computed.'),
+  live: live.prefault({}).describe('Live push to browsers.'),
+  generator: generator.prefault({}).describe('The demo input.'),
+  log: log.prefault({}).describe('Logging.'),
+  instances: whole(1, 1, 1_000).describe(
+    'Processes that share the work; more than 1 needs a real broker and ClickHouse.',
+  ),
+});
+
+/** All options with their defaults filled in. Empty text means "not set". */
+export type Config = z.output<typeof configSchema>;
