@@ -3,7 +3,7 @@ import { days, hostPorts, httpUrl, port, secretRef, secretRefs, share, text, tex
 
 /**
  * Every option of millrace: its default, its unit (the end of its name) and what it means. `config/millrace.yaml` lists the
- * same for people, `config/millrace.schema.json` for editors; tests hold the three together. Unknown options are faults.
+ * same for people, `config/millrace.schema.json` for editors; `npm run config` writes both from here. Unknown options are faults.
  */
 
 const server = z.strictObject({
@@ -54,7 +54,7 @@ const kafka = z.strictObject({
 
 const clickhouse = z.strictObject({
   url: httpUrl().describe('http(s)://host:port; empty: the embedded engine.'),
-  user: text('default').describe('User.'),
+  user: text('default').describe('User to connect as.'),
   passwordRef: secretRef().describe('Reference to the password.'),
   database: z
     .string()
@@ -91,9 +91,11 @@ const snapshots = z.strictObject({
 
 const tasks = z.strictObject({
   startFrom: z
-    .union([z.enum(['earliest', 'latest']), z.iso.datetime({ offset: true })], {
-      error: 'must be earliest, latest or a time such as 2026-01-31T00:00:00Z',
-    })
+    .string()
+    .regex(
+      /^(earliest|latest|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))$/,
+      'must be earliest, latest or a time such as 2026-01-31T00:00:00Z',
+    )
     .default('earliest')
     .describe('Where a new task starts: earliest, latest or an ISO time (a time needs a real broker).'),
   pipelineDepth: whole(4, 1, 64).describe('Order entries appended and not yet read back.'),
@@ -123,7 +125,7 @@ const limits = z.strictObject({
 
 const pipelines = z.strictObject({
   revenue: z
-    .strictObject({ enabled: z.boolean().default(true).describe('Run it.') })
+    .strictObject({ enabled: z.boolean().default(true).describe('Whether it runs.') })
     .prefault({})
     .describe('Payments by country and by merchant, per minute and hour.'),
 });

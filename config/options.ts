@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { configSchema } from './schema.ts';
+
+/** One settable option, as the schema has it. */
+export interface Option {
+  /** e.g. `['server', 'port']`. */
+  readonly path: readonly string[];
+  /** e.g. `MILLRACE_SERVER_PORT`. */
+  readonly environmentName: string;
+  readonly type: 'number' | 'boolean' | 'list' | 'text';
+  readonly defaultValue: unknown;
+  readonly description: string;
+}
+
+/** Every option of the schema, in its order. */
+export function listOptions(): readonly Option[] {
+  return optionsBelow(configSchema, []);
+}
+
+/** `['server', 'bodyBytesMax']` → `MILLRACE_SERVER_BODY_BYTES_MAX`. */
+export function environmentName(path: readonly string[]): string {
+  const words = path.map((part) => part.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase());
+  return `MILLRACE_${words.join('_')}`;
+}
+
+/** Text from the environment or a `${VAR}` as the option's type; text that does not fit stays text, and the schema says why. */
+export function coerce(type: Option['type'], value: string): unknown {
+  if (type === 'number') return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value.trim()) ? Number(value) : value;
+  if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : value;
+  if (type === 'list') return value.trim() === '' ? [] : value.split(',').map((item) => item.trim());
+  return value;
+}
+
+function optionsBelow(schema: z.ZodType, path: readonly string[]): readonly Option[] {
+  const inner = unwrapped(schema);
+  if (inner instanceof z.ZodObject)
+    return Object.entries(inner.shape).flatMap(([name, child]) => optionsBelow(child as z.ZodType, [...path, name]));
+  return [
+    {
+      path,
+      environmentName: environmentName(path),
+      type: typeOf(inner),
+      defaultValue: schema.parse(undefined),
+      description: schema.description ?? '',
+    },
+  ];
+}
+
+function typeOf(schema: z.ZodType): Option['type'] {
+  if (schema instanceof z.ZodNumber) return 'number';
+  if (schema instanceof z.ZodBoolean) return 'boolean';
+  return schema instanceof z.ZodArray ? 'list' : 'text';
+}
+
+/** The schema inside its defaults. */
+export function unwrapped(schema: z.ZodType): z.ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) inner = inner.unwrap() as z.ZodType;
+  return inner;
+}
