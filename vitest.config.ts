@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests stand beside the code; `npm test` runs them all and counts (scripts/run-tests.mjs). */
+export default defineConfig({
+  test: {
+    include: ['**/*.test.ts', '**/*.test.tsx'],
+    exclude: ['**/node_modules/**', '**/dist/**', 'data/**'],
+    setupFiles: ['tests/setup.ts'],
+    // A Kafka client is native and there is one to a process: forks, each file its own.
+    pool: 'forks',
+    maxWorkers: 2,
+    // Integration tests start brokers and engines; a pure test that needs a tenth of this is a fault all the same.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+  },
+});
