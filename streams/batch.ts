@@ -1,3 +1,5 @@
+import type { RecordBatch, TopicPartitionName } from '../sources/source.ts';
+
 /**
  * What flows between the operators of a pipeline: one batch per order entry. A stream's elements are records and
  * watermarks, in-band: here as columns, `watermarkMs[i]` being the task's watermark when record i is judged. So nothing
@@ -11,49 +13,86 @@ export interface EntryContext {
   readonly entryId: string;
   /** The logged clock in ms; never goes back. */
   readonly clockMs: number;
-  /** True when every input partition of the task is logged idle. */
+  /** All input partitions of the task as of this entry. */
+  readonly partitions: readonly TopicPartitionName[];
+  /** Those of them that are logged idle and have no record in this entry. */
+  readonly idle: readonly TopicPartitionName[];
+  /** True when every input partition of the task is idle. */
   readonly isAllIdle: boolean;
+  /** False for entries that only move the clock. */
+  readonly hasRecords: boolean;
+  /** True when the entry accepts a gap in its inputs. */
+  readonly hasSkip: boolean;
 }
 
 /** The minimum that streams need of an event. */
 export interface TimedEvent {
   readonly id: string;
+  readonly type: string;
   readonly source: string;
   readonly eventTimeMs: number;
   readonly key: string;
 }
 
-/** A record: an event and where it was read. */
+/** A record: an event and where it was read, which is record `index` of `batch` (its bytes are good until the entry is folded). */
 export interface StreamRecord<E> {
   readonly event: E;
-  readonly topic: string;
-  readonly partition: number;
-  readonly recordOffset: bigint;
-  readonly timestampMs: number;
+  readonly batch: RecordBatch;
+  readonly index: number;
 }
 
-/** An output of the fold before it has its position: `body` is a result of `events/results.ts` without `revision` and `producer`. */
+/** As `DeadLetterReason` of `events/results.ts`. */
+export type RejectReason = 'undecodable' | 'invalid' | 'unknown_type' | 'future' | 'state_full' | 'failed';
+
+/** A record that leaves the pipeline: to the dead-letter topic, or, of a newer version than known, to quarantine. */
+export type Rejected = {
+  readonly batch: RecordBatch;
+  readonly index: number;
+} & (
+  | {
+      readonly kind: 'dead';
+      readonly reason: RejectReason;
+      readonly message: string;
+      readonly fieldPath: string | null;
+      readonly source: string | null;
+      /** Set where the record had passed as new: its id is forgotten, so that it may be driven again. */
+      readonly event?: TimedEvent;
+    }
+  | {
+      readonly kind: 'quarantined';
+      readonly eventType: string;
+      readonly eventVersion: number;
+      readonly newestKnownVersion: number;
+    }
+);
+
+/** An output of the fold before it has its position: `body` is a result of `events/results.ts` without `pipeline`, `version`, `revision` and `producer`. */
 export interface Output {
   readonly topic: string;
   /** Decides the partition: results of one key keep their order. */
   readonly key: string;
-  /** At most one output per topic and identity leaves an entry. */
+  /** At most one output per topic and identity leaves an entry: the last. */
   readonly identity: string;
   readonly body: object;
 }
 
-export interface StreamBatch<E> {
+/** Decoded and valid records in fold order, before time is judged. */
+export interface InputBatch<E> {
   readonly entry: EntryContext;
-  /** Decoded, valid, first-seen records in fold order. */
   readonly records: readonly StreamRecord<E>[];
-  /** The task's watermark just before record i (−Infinity before the first). Non-decreasing. */
+  /** What left so far; operators add, in their order. */
+  readonly rejected: readonly Rejected[];
+  /** Outputs so far; operators add. */
+  readonly outputs: readonly Output[];
+}
+
+export interface StreamBatch<E> extends InputBatch<E> {
+  /** The task's watermark just before record i (−Infinity before the first). Non-decreasing; as long as `records`. */
   readonly watermarkMs: Float64Array;
   /** The task's watermark after the entry. */
   readonly endWatermarkMs: number;
   /** Windows that end at or before this may be published as final: the watermark, or further by a tick. Lateness is judged by the watermark only. */
   readonly publishUpToMs: number;
-  /** Inputs of this task with an accepted gap: windows that began before this event time are not complete; −Infinity when none. */
+  /** Windows that began before this event time may lack records that an accepted gap hides; −Infinity when none does. */
   readonly incompleteBeforeMs: number;
-  /** Outputs so far: dead letters, quarantined, then what operators add. */
-  readonly outputs: readonly Output[];
 }

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { Subject } from 'rxjs';
+import { revisionOf } from './events/results.ts';
+import { resultTopics } from './events/topics.ts';
+import type { Processor } from './processors/processor.ts';
+import type { TimedEvent } from './streams/batch.ts';
+import { type DedupeOptions, dedupe } from './streams/dedupe.ts';
+import { type IngestOptions, ingest } from './streams/ingest.ts';
+import { ofTypes } from './streams/of-types.ts';
+import { rejects } from './streams/rejects.ts';
+import { stamp } from './streams/stamp.ts';
+import { type WatermarkOptions, watermark } from './streams/watermark.ts';
+import type { Fold, FoldEntry, FoldOutput } from './tasks/contract.ts';
+
+export interface PipelineOptions<E> extends IngestOptions<TimedEvent>, WatermarkOptions {
+  readonly processor: Processor<E>;
+  readonly dedupe: DedupeOptions;
+  readonly shard: number;
+  readonly shards: number;
+}
+
+/** Raised when the form of snapshots changes. */
+const CODEC_VERSION = 1;
+
+/**
+ * The journey of one batch. An order entry goes in; decoded, judged by event time, without its duplicates, it meets the
+ * processor; what comes out has its position. Every operator is synchronous: `next` returns when the entry is folded.
+ */
+export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>): Fold {
+  const { processor, shard, shards } = options;
+  const { name: pipeline, version, inputs, eventTypes, stateShape, acceptsBehindMs } = processor;
+  if (options.dedupe.horizonMs < acceptsBehindMs)
+    throw new RangeError(`${pipeline}: ids must be remembered for ${acceptsBehindMs} ms at least`);
+
+  const decoded = ingest<E>(options as unknown as IngestOptions<E>);
+  const timed = watermark<E>(options);
+  const taken = ofTypes<E>(eventTypes);
+  const unique = dedupe<E>(options.dedupe);
+  const processed = processor.create();
+  const left = rejects<E>({ deadLetterTopic: resultTopics.deadLetters, quarantineTopic: resultTopics.quarantine });
+  const stamped = stamp<E>({ pipeline, version, shard, revisionOf });
+  const stages = { decoded, timed, taken, unique, processed, left, stamped };
+
+  const entries = new Subject<FoldEntry>();
+  let outputs: readonly FoldOutput[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  entries
+    .pipe(decoded.operator, timed.operator, taken.operator, unique.operator)
+    .pipe(processed.operator, unique.forgetRejected.operator, left.operator, stamped.operator)
+    .subscribe({ next: (made) => void (outputs = made), error: (error: unknown) => void (failure = { error }) });
+
+  return {
+    pipeline,
+    version,
+    inputs,
+    stateHash: hashOf({ stateShape, shards, codec: CODEC_VERSION }),
+    fold(entry) {
+      entries.next(entry);
+      if (failure) throw failure.error;
+      return outputs;
+    },
+    snapshot: () => Object.fromEntries(Object.entries(stages).map(([name, stage]) => [name, stage.snapshot()])),
+    restore(state) {
+      for (const [name, stage] of Object.entries(stages)) stage.restore((state as Record<string, unknown>)[name]);
+    },
+    partitionTimeMs: (partition) => timed.partitionTimeMs(partition),
+    watermarkMs: () => timed.watermarkMs(),
+    counters: () => Object.assign({}, ...Object.values(stages).map((stage) => stage.counters())),
+  };
+}
+
+const hashOf = (shape: unknown): string =>
+  createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);

@@ -1,0 +1,24 @@
+import type { Aggregate } from './aggregate.ts';
+import { type Sum, sum } from './sum.ts';
+
+export interface MeanState {
+  sum: Sum;
+  count: number;
+}
+
+/** The arithmetic mean, from an exact sum and a count: one rounding, whatever the order. null of nothing. */
+export const mean: Aggregate<number, MeanState, number | null> = {
+  name: 'mean',
+  init: () => ({ sum: 0, count: 0 }),
+  add(state, value) {
+    state.sum = sum.add(state.sum, value);
+    state.count++;
+    return state;
+  },
+  merge(into, from) {
+    into.sum = sum.merge(into.sum, from.sum);
+    into.count += from.count;
+    return into;
+  },
+  result: (state) => (state.count === 0 ? null : Number(state.sum) / state.count),
+};

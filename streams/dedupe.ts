@@ -1,0 +1,131 @@
+// Drops events that were seen before: same source, same id.
+// Guarantees: within the horizon (in event time, behind the watermark) every repetition is dropped and counted `duplicate`;
+// nothing else ever is; at the limit new ids are refused as dead letters, and nothing is forgotten to make room.
+// Redelivery: this is what makes a producer's repetition harmless. Where the entry is read again, nothing is a duplicate,
+// because the state is the one before it.
+import type { Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import { filterBatch } from './filter.ts';
+import { type Hash128, murmur128 } from './murmur.ts';
+import { SeenIds, type SeenIdsState } from './seen-ids.ts';
+import { type Stage, stageOf } from './stage.ts';
+
+export interface DedupeOptions {
+  /** How far behind the watermark ids are remembered, in event time; at least what any window still accepts. */
+  readonly horizonMs: number;
+  /** Ids remembered at once. */
+  readonly idsMax: number;
+}
+
+export interface DedupeStage<E> extends Stage<StreamBatch<E>, StreamBatch<E>> {
+  /** Stands behind the processor: what it rejected was not folded, so its id is forgotten and it may be driven again. */
+  readonly forgetRejected: Stage<StreamBatch<E>, StreamBatch<E>>;
+}
+
+const MINUTE_MS = 60_000;
+const SOURCES_MAX = 1_000;
+
+/** Passes the first of each (source, id). */
+export function dedupe<E extends TimedEvent>(options: DedupeOptions): DedupeStage<E> {
+  const core = new Dedupe<E>(options);
+  const forgetting = {
+    apply: (batch: StreamBatch<E>) => core.forgetRejected(batch),
+    snapshot: () => null,
+    restore: () => {},
+    counters: () => ({}),
+  };
+  return { ...stageOf(core), forgetRejected: stageOf(forgetting) };
+}
+
+class Dedupe<E extends TimedEvent> {
+  private readonly options: DedupeOptions;
+  private readonly seen = new SeenIds();
+  private duplicates = 0;
+  private readonly hash: Hash128 = new Int32Array(4);
+  /** Hash words of sources: a cache, it decides nothing. */
+  private readonly sources = new Map<string, Hash128>();
+
+  constructor(options: DedupeOptions) {
+    this.options = options;
+  }
+
+  apply(batch: StreamBatch<E>): StreamBatch<E> {
+    const refused: Rejected[] = [];
+    let at = 0;
+    let expiryWatermarkMs = -Infinity;
+    const first = filterBatch(batch, (record) => {
+      const watermarkMs = batch.watermarkMs[at++] as number;
+      if (watermarkMs >= expiryWatermarkMs) expiryWatermarkMs = this.expire(watermarkMs);
+      return this.isFirst(record, refused);
+    });
+    return refused.length === 0 ? first : { ...first, rejected: [...batch.rejected, ...refused] };
+  }
+
+  forgetRejected(batch: StreamBatch<E>): StreamBatch<E> {
+    for (const rejected of batch.rejected) {
+      if (rejected.kind !== 'dead' || !rejected.event) continue;
+      this.hashOf(rejected.event);
+      this.seen.forget(this.hash);
+    }
+    return batch;
+  }
+
+  private isFirst({ event, batch, index }: StreamRecord<E>, refused: Rejected[]): boolean {
+    this.hashOf(event);
+    if (this.seen.has(this.hash)) {
+      this.duplicates++;
+      return false;
+    }
+    if (this.seen.size >= this.options.idsMax) {
+      const message = 'the table of seen ids is full';
+      refused.push({
+        batch,
+        index,
+        kind: 'dead',
+        reason: 'state_full',
+        message,
+        fieldPath: null,
+        source: event.source,
+      });
+      return false;
+    }
+    this.seen.add(this.hash, minuteOf(event.eventTimeMs));
+    return true;
+  }
+
+  /** Returns the watermark at which the next minute expires. */
+  private expire(watermarkMs: number): number {
+    if (watermarkMs === -Infinity) return -Infinity;
+    const oldestMinute = minuteOf(watermarkMs - this.options.horizonMs);
+    this.seen.expireBefore(oldestMinute);
+    return (oldestMinute + 1) * MINUTE_MS + this.options.horizonMs;
+  }
+
+  private hashOf(event: TimedEvent): void {
+    let seed = this.sources.get(event.source);
+    if (!seed) {
+      seed = new Int32Array(4);
+      murmur128(event.source, new Int32Array(4), seed);
+      if (this.sources.size >= SOURCES_MAX) this.sources.clear();
+      this.sources.set(event.source, seed);
+    }
+    murmur128(event.id, seed, this.hash);
+  }
+
+  snapshot(): unknown {
+    return { seen: this.seen.snapshot(), duplicates: this.duplicates };
+  }
+
+  restore(state: unknown): void {
+    const { seen, duplicates } = state as { readonly seen: SeenIdsState; readonly duplicates: number };
+    this.seen.restore(seen);
+    this.duplicates = duplicates;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { duplicate: this.duplicates, dedupe_ids: this.seen.size };
+  }
+}
+
+/** Minutes since 1970, kept within 32 bits (the years −2100 to 6050). */
+const minuteOf = (timeMs: number): number =>
+  Math.min(Math.max(Math.floor(timeMs / MINUTE_MS), -0x7fffffff + 2), 0x7fffffff);

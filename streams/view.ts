@@ -1,0 +1,24 @@
+import type { NamedFields } from './window-rows.ts';
+import type { WindowSpec } from './windows.ts';
+
+/** One result of a view: `name` is its `output` in rows. */
+export interface ViewOutput {
+  readonly name: string;
+  readonly window: WindowSpec;
+}
+
+/** The same key and aggregates over one or more windows. */
+export interface View<E> {
+  readonly name: string;
+  readonly keyOf: (event: E) => string;
+  readonly fields: NamedFields<E>;
+  readonly outputs: readonly ViewOutput[];
+}
+
+/** What of the views shapes state, for the state hash: names, aggregates, windows, in order. */
+export const viewsShape = <E>(views: readonly View<E>[]): unknown =>
+  views.map(({ name, fields, outputs }) => ({
+    name,
+    fields: fields.map(([fieldName, { aggregate }]) => [fieldName, aggregate.name]),
+    outputs: outputs.map((output) => [output.name, output.window]),
+  }));

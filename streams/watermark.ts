@@ -1,0 +1,168 @@
+// Event time of a task: a watermark per input partition, the task's as the minimum of those that are not idle, and the tick
+// that publishes when all input is silent.
+// Guarantees: the watermark is a function of the records and of the logged idleness, moves record by record (never by batch)
+// and never goes back; a tick publishes but never judges.
+// Redelivery: duplicates count (they prove the same time); a record that was read again moves nothing.
+import { topicPartitionName, type TopicPartitionName } from '../sources/source.ts';
+import type { EntryContext, InputBatch, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import { type Stage, stageOf } from './stage.ts';
+
+export interface WatermarkOptions {
+  /** How far a partition's watermark stays behind the newest event time seen in it. */
+  readonly outOfOrdernessMs: number;
+}
+
+/** The watermark as a stage, and what an owner wants to know of it. */
+export interface WatermarkStage<E> extends Stage<InputBatch<E>, StreamBatch<E>> {
+  /** Highest event time of a partition, −Infinity before its first record. */
+  partitionTimeMs(partition: TopicPartitionName): number;
+  /** The task's watermark now. */
+  watermarkMs(): number;
+}
+
+interface WatermarkState {
+  names: TopicPartitionName[];
+  /** By place in `names`. */
+  maxEventTimeMs: number[];
+  taskMs: number;
+  newestEventTimeMs: number;
+  /** Clock of the last entry that had records. */
+  activityClockMs: number;
+  incompleteBeforeMs: number;
+  /** True from an accepted gap until records after it have shown how far it reached. */
+  isGapOpen: boolean;
+}
+
+/** Gives every record the watermark that it is judged by. */
+export function watermark<E extends TimedEvent>({ outOfOrdernessMs }: WatermarkOptions): WatermarkStage<E> {
+  const core = new Watermark<E>(outOfOrdernessMs);
+  return {
+    ...stageOf(core),
+    partitionTimeMs: (partition) => core.partitionTimeMs(partition),
+    watermarkMs: () => core.state.taskMs,
+  };
+}
+
+class Watermark<E extends TimedEvent> {
+  state: WatermarkState = {
+    names: [],
+    maxEventTimeMs: [],
+    taskMs: -Infinity,
+    newestEventTimeMs: -Infinity,
+    activityClockMs: -Infinity,
+    incompleteBeforeMs: -Infinity,
+    isGapOpen: false,
+  };
+  private readonly outOfOrdernessMs: number;
+  private placeOf = new Map<TopicPartitionName, number>();
+  /** Places of the partitions that are not idle, and the one of them that is furthest behind (−1: none). */
+  private active: number[] = [];
+  private slowest = -1;
+
+  constructor(outOfOrdernessMs: number) {
+    this.outOfOrdernessMs = outOfOrdernessMs;
+  }
+
+  apply(batch: InputBatch<E>): StreamBatch<E> {
+    const { entry } = batch;
+    this.activate(entry);
+    const watermarkMs = this.advanceBy(batch.records);
+    this.noteGap(entry);
+    if (entry.hasRecords) this.state.activityClockMs = entry.clockMs;
+    return {
+      ...batch,
+      watermarkMs,
+      endWatermarkMs: this.state.taskMs,
+      publishUpToMs: this.publishUpToMs(entry),
+      incompleteBeforeMs: this.state.incompleteBeforeMs,
+    };
+  }
+
+  /** The hot loop: the minimum is only looked for again when the slowest partition has moved. */
+  private advanceBy(records: readonly StreamRecord<E>[]): Float64Array {
+    const { maxEventTimeMs } = this.state;
+    const watermarkMs = new Float64Array(records.length);
+    let batch: StreamRecord<E>['batch'] | undefined;
+    let place = -1;
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i] as StreamRecord<E>;
+      watermarkMs[i] = this.state.taskMs;
+      if (record.batch !== batch) {
+        batch = record.batch;
+        place = this.place(topicPartitionName(batch));
+      }
+      const { eventTimeMs } = record.event;
+      if (eventTimeMs <= (maxEventTimeMs[place] as number)) continue;
+      maxEventTimeMs[place] = eventTimeMs;
+      if (eventTimeMs > this.state.newestEventTimeMs) this.state.newestEventTimeMs = eventTimeMs;
+      if (place === this.slowest) this.advanceTask();
+    }
+    return watermarkMs;
+  }
+
+  private activate(entry: EntryContext): void {
+    const idle = new Set(entry.idle);
+    this.active = entry.partitions.filter((name) => !idle.has(name)).map((name) => this.place(name));
+    this.advanceTask();
+  }
+
+  private advanceTask(): void {
+    const { maxEventTimeMs } = this.state;
+    let slowest = -1;
+    let lowestMs = Infinity;
+    for (const place of this.active) {
+      const timeMs = maxEventTimeMs[place] as number;
+      if (slowest >= 0 && timeMs >= lowestMs) continue;
+      slowest = place;
+      lowestMs = timeMs;
+    }
+    this.slowest = slowest;
+    if (slowest < 0) return;
+    const nextMs = lowestMs - this.outOfOrdernessMs;
+    if (nextMs > this.state.taskMs) this.state.taskMs = nextMs;
+  }
+
+  private publishUpToMs(entry: EntryContext): number {
+    const { taskMs, newestEventTimeMs, activityClockMs } = this.state;
+    if (!entry.isAllIdle || newestEventTimeMs === -Infinity) return taskMs;
+    const silenceMs = entry.clockMs - activityClockMs;
+    return Math.max(taskMs, newestEventTimeMs + silenceMs - this.outOfOrdernessMs);
+  }
+
+  /** What a gap hides lies before the newest event time here, or before the first records that follow it. */
+  private noteGap(entry: EntryContext): void {
+    const { state } = this;
+    if (entry.hasSkip) state.isGapOpen = true;
+    if (!state.isGapOpen) return;
+    state.incompleteBeforeMs = Math.max(state.incompleteBeforeMs, state.newestEventTimeMs);
+    if (entry.hasRecords) state.isGapOpen = false;
+  }
+
+  private place(name: TopicPartitionName): number {
+    const known = this.placeOf.get(name);
+    if (known !== undefined) return known;
+    const place = this.state.names.push(name) - 1;
+    this.state.maxEventTimeMs.push(-Infinity);
+    this.placeOf.set(name, place);
+    return place;
+  }
+
+  partitionTimeMs(name: TopicPartitionName): number {
+    const place = this.placeOf.get(name);
+    return place === undefined ? -Infinity : (this.state.maxEventTimeMs[place] as number);
+  }
+
+  snapshot(): unknown {
+    const { names, maxEventTimeMs, ...rest } = this.state;
+    return { ...rest, names: [...names], maxEventTimeMs: [...maxEventTimeMs] };
+  }
+
+  restore(state: unknown): void {
+    this.state = state as WatermarkState;
+    this.placeOf = new Map(this.state.names.map((name, place) => [name, place]));
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {};
+  }
+}
