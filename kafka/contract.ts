@@ -44,6 +44,8 @@ export interface ProduceGate {
   /** Takes `bytes` of room in a partition: true when there was room, false when the caller must wait for `whenOpen`. */
   tryTake(topicPartition: TopicPartition, bytes: number): boolean;
   whenOpen(topicPartition: TopicPartition): Promise<void>;
+  /** False while a partition is known to have no room. */
+  isOpen(topicPartition: TopicPartition): boolean;
   /** Tells the gate where acknowledged bytes ended up. */
   delivered(topicPartition: TopicPartition, messageOffset: bigint, bytes: number): void;
   close(): Promise<void>;
@@ -123,7 +125,11 @@ export type KafkaErrorCode =
 export class KafkaError extends Error {
   readonly code: KafkaErrorCode;
   readonly retryable: boolean;
-  constructor(code: KafkaErrorCode, message: string, options: { readonly cause?: unknown; readonly retryable?: boolean } = {}) {
+  constructor(
+    code: KafkaErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'KafkaError';
     this.code = code;

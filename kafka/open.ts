@@ -1,0 +1,73 @@
+import type { Clock } from '../telemetry/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { KafkaError, type Kafka, type KafkaDriver } from './contract.ts';
+import type { KafkaContext, KafkaSecurity } from './connection.ts';
+import { loadDriver } from './driver.ts';
+import { openMembership } from './membership.ts';
+import { openProducer } from './producer.ts';
+import { openClientReader } from './reader-client.ts';
+
+export interface OpenKafkaOptions {
+  readonly driver: KafkaDriver;
+  /** `host:port`, several with commas. */
+  readonly brokers: string;
+  readonly clientId: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly security?: KafkaSecurity;
+  /** Set for the embedded broker: every hole in offsets is a loss, timestamps are create times, groups are slow. */
+  readonly isEmbedded?: boolean;
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the chosen client package and nothing else; connects nothing yet. Rejects with `kafka_driver_missing` where the
+ * package is not there, with `kafka_fatal` where this process has loaded the other one. Readers, producers and
+ * memberships wait inside their own opening for a broker that is away.
+ */
+export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
+  const driver = await loadDriver(options.driver);
+  const closing = new AbortController();
+  const context: KafkaContext = {
+    driver,
+    brokers: options.brokers,
+    clientId: options.clientId,
+    logger: options.logger.child({ part: 'kafka' }),
+    metrics: options.metrics,
+    clock: options.clock,
+    isEmbedded: options.isEmbedded ?? false,
+    security: options.security,
+    closing: closing.signal,
+  };
+  const open = new Set<Closable>();
+  const keep = async <T extends Closable>(opening: Promise<T>): Promise<T> => {
+    const part = await opening;
+    if (closing.signal.aborted) {
+      await part.close();
+      throw new KafkaError('kafka_closed', 'closed while opening');
+    }
+    open.add(part);
+    return part;
+  };
+  return {
+    features: {
+      driver: driver.name,
+      packageVersion: driver.packageVersion,
+      librdkafkaVersion: driver.librdkafkaVersion,
+      features: driver.features,
+    },
+    reader: (readerOptions = {}) => keep(openClientReader(context, readerOptions)),
+    producer: (producerOptions = {}) => keep(openProducer(context, producerOptions)),
+    membership: (membershipOptions) => keep(openMembership(context, membershipOptions)),
+    async close() {
+      closing.abort();
+      await Promise.all([...open].map((part) => part.close()));
+      open.clear();
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { SourceError, topicPartitionName, type TopicPartition } from '../sources/source.ts';
+import type { KafkaContext } from './connection.ts';
+import type { NativeConsumer } from './driver.ts';
+import { kafkaError, sourceError } from './errors.ts';
+import type { ReaderStream } from './reader-stream.ts';
+
+const queryTimeoutMs = 5_000;
+
+/** The first offset held and the one after the last stable record, asked from the broker. Rejects with a `SourceError`. */
+export async function queryBounds(
+  context: KafkaContext,
+  client: NativeConsumer,
+  tp: TopicPartition,
+): Promise<{ readonly lowOffset: bigint; readonly endOffset: bigint }> {
+  const { low, high } = await queryRange(context, client, tp);
+  return { lowOffset: BigInt(low), endOffset: BigInt(high) };
+}
+
+/** As `queryBounds`, as numbers. */
+export function queryRange(
+  context: KafkaContext,
+  client: NativeConsumer,
+  tp: TopicPartition,
+): Promise<{ readonly low: number; readonly high: number }> {
+  return new Promise((resolve, reject) => {
+    if (!client.isConnected()) return reject(new SourceError('closed', 'the reader is closed'));
+    client.queryWatermarkOffsets(tp.topic, tp.partition, queryTimeoutMs, (error, offsets) => {
+      if (!error) return resolve({ low: offsets.lowOffset, high: offsets.highOffset });
+      const doing = `offsets of ${topicPartitionName(tp)}`;
+      reject(sourceError(kafkaError(context.driver.codeOf(error), doing, error)));
+    });
+  });
+}
+
+/** What a stream that the driver gave up on is to do, by what the partition holds now. */
+export type RangeVerdict = 'read-again' | 'wait-for-growth' | 'failed';
+
+/** Judges, and fails the stream where its records are gone or were never there. */
+export function judgeRange(stream: ReaderStream, low: number, high: number): RangeVerdict {
+  const asked = stream.nextOffset;
+  if (asked < low && stream.wasInRange) {
+    stream.fail('gap', `records ${asked} to ${low - 1} of ${stream.name} are gone: it now begins at ${low}`);
+    return 'failed';
+  }
+  if (asked < low) {
+    stream.fail('offset_out_of_range', `${stream.name} begins at ${low}, asked for ${asked}`);
+    return 'failed';
+  }
+  if (asked > high && stream.wasInRange) {
+    stream.fail('offset_out_of_range', `${stream.name} was cut: it ends at ${high}, was read up to ${asked}`);
+    return 'failed';
+  }
+  return asked > high ? 'wait-for-growth' : 'read-again';
+}

@@ -1,0 +1,59 @@
+import type { ReaderStream } from './reader-stream.ts';
+
+/** The open streams of a reader, found by topic and partition for every message, and who waits for them. */
+export interface StreamSet {
+  add(stream: ReaderStream): void;
+  remove(stream: ReaderStream): void;
+  find(topic: string, partition: number): ReaderStream | undefined;
+  all(): readonly ReaderStream[];
+  isAnyReady(): boolean;
+  /** Resolves true as soon as `isReady` holds at a `wake`, false after `maxWaitMs`. */
+  wait(isReady: () => boolean, maxWaitMs: number): Promise<boolean>;
+  wake(): void;
+}
+
+/** An empty set. `add` throws where the partition is open already: one stream per partition and source. */
+export function createStreamSet(): StreamSet {
+  const byTopic = new Map<string, (ReaderStream | undefined)[]>();
+  const waiting = new Set<() => void>();
+  let all: readonly ReaderStream[] = [];
+  let last: ReaderStream | undefined;
+  return {
+    add(stream) {
+      const partitions = byTopic.get(stream.topic) ?? [];
+      if (partitions[stream.partition]) throw new Error(`${stream.name} is being read already`);
+      partitions[stream.partition] = stream;
+      byTopic.set(stream.topic, partitions);
+      all = [...all, stream];
+    },
+    remove(stream) {
+      delete byTopic.get(stream.topic)?.[stream.partition];
+      all = all.filter((other) => other !== stream);
+      last = undefined;
+    },
+    find(topic, partition) {
+      if (last?.partition !== partition || last.topic !== topic) last = byTopic.get(topic)?.[partition];
+      return last;
+    },
+    all: () => all,
+    isAnyReady: () => all.some((stream) => stream.isReady()),
+    wait(isReady, maxWaitMs) {
+      if (isReady()) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const settle = (result: boolean) => {
+          clearTimeout(timer);
+          waiting.delete(look);
+          resolve(result);
+        };
+        const look = () => {
+          if (isReady()) settle(true);
+        };
+        const timer = setTimeout(() => settle(isReady()), maxWaitMs);
+        waiting.add(look);
+      });
+    },
+    wake() {
+      for (const look of [...waiting]) look();
+    },
+  };
+}
