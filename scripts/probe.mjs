@@ -21,7 +21,7 @@ function probe(name) {
 
 function versionOf(packageName) {
   try {
-    return require(`${packageName}/package.json`).version;
+    return require(`${packageName}/package.json`).version.replace(/^v/, '');
   } catch {
     return null;
   }
