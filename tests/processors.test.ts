@@ -1,0 +1,70 @@
+import { readdirSync } from 'node:fs';
+import { isObservable, Subject } from 'rxjs';
+import { describe, expect, test } from 'vitest';
+import { processors } from '../processors/index.ts';
+import type { StreamBatch } from '../streams/batch.ts';
+
+const all = processors({ revenue: { allowedLatenessMs: 3_600_000, provisionalEveryMs: 1_000, keysMax: 1_000 } });
+
+const emptyBatch: StreamBatch<never> = {
+  entry: {
+    orderOffset: 0n,
+    epoch: 0,
+    entryId: 'a',
+    clockMs: 0,
+    partitions: [],
+    idle: [],
+    isAllIdle: false,
+    hasRecords: false,
+    hasSkip: false,
+  },
+  records: [],
+  watermarkMs: new Float64Array(0),
+  endWatermarkMs: -Infinity,
+  publishUpToMs: -Infinity,
+  incompleteBeforeMs: -Infinity,
+  outputs: [],
+};
+
+test('every folder of processors/ is in the list that runs', () => {
+  const folders = readdirSync(new URL('../processors', import.meta.url), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  const listed = all.map((processor) => processor.name);
+  expect(folders.filter((folder) => !listed.some((name) => name === folder || name.startsWith(`${folder}-`)))).toEqual(
+    [],
+  );
+  expect(new Set(listed).size).toBe(listed.length);
+});
+
+describe.each(all.map((processor) => [processor.name, processor] as const))('%s', (_, processor) => {
+  test('declares what a processor declares', () => {
+    expect(processor.name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(Number.isSafeInteger(processor.version) && processor.version >= 1).toBe(true);
+    expect(processor.inputs.length).toBeGreaterThan(0);
+    expect(processor.eventTypes.length).toBeGreaterThan(0);
+    expect(JSON.parse(JSON.stringify(processor.stateShape))).toEqual(processor.stateShape);
+    expect(processor.acceptsBehindMs).toBeGreaterThanOrEqual(0);
+    expect(Number.isFinite(processor.acceptsBehindMs)).toBe(true);
+  });
+
+  test('is an RxJS operator over batches: one batch in, one out, synchronously, outputs only added', () => {
+    const instance = processor.create();
+    const batches = new Subject<typeof emptyBatch>();
+    const results = instance.operator(batches);
+    expect(isObservable(results)).toBe(true);
+    const seen: unknown[] = [];
+    results.subscribe((batch) => seen.push(batch));
+    const before = { topic: 't', key: 'k', identity: 'i', body: {} };
+    batches.next({ ...emptyBatch, outputs: [before] });
+    expect(seen).toEqual([expect.objectContaining({ outputs: [before] })]);
+  });
+
+  test('gives each task an instance of its own, whose state is taken and put back', () => {
+    const [one, other] = [processor.create(), processor.create()];
+    expect(one).not.toBe(other);
+    other.restore(one.snapshot());
+    expect(other.snapshot()).toEqual(one.snapshot());
+    expect(Object.values(other.counters()).every(Number.isFinite)).toBe(true);
+  });
+});
