@@ -8,6 +8,8 @@ import { envelopeFields, idField, timeField } from './fields.ts';
 export const labelV1 = z.object({
   ...envelopeFields('label', 1),
   verdict: z.enum(['confirmed', 'refuted']),
+  /** What kind of fraud it was, as far as known, e.g. `card-testing`. */
+  reason: idField.optional(),
   /** Id of the payment within its source. */
   paymentId: idField,
   paymentSource: idField.optional(),

@@ -39,7 +39,12 @@ export type PaymentV2 = z.infer<typeof paymentV2>;
 export type Payment = PaymentV2;
 
 /** Version 1 as version 2: the amount in minor units of its currency (rounded half up), all else as it was. */
-export function upcastPaymentV1({ amount, ...rest }: PaymentV1): PaymentV2 {
+export function upcastPaymentV1(event: PaymentV1): PaymentV2 {
+  const { amount, currency } = event;
   const majorText = typeof amount === 'number' ? amount.toFixed(4) : amount;
-  return { ...rest, version: 2, amountMinor: minorUnits(majorText, rest.currency) };
+  // Every field of version 1 but `amount` keeps its name and meaning, those that no schema names too.
+  const newest: Record<string, unknown> = { amountMinor: minorUnits(majorText, currency) };
+  for (const name in event) if (name !== 'amount') newest[name] = event[name as keyof PaymentV1];
+  newest['version'] = 2;
+  return newest as PaymentV2;
 }
