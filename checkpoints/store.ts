@@ -26,6 +26,24 @@ export interface CheckpointStore {
   /** The bytes of one snapshot; null when it is missing or its SHA-256 is wrong (reported once to the log). */
   load(name: string): Promise<Uint8Array | null>;
   /** All snapshots of a task whatever their state hash, newest (epoch, order offset) first; damaged ones included. */
-  list(task: { readonly pipeline: string; readonly version: number; readonly shard: number }): Promise<readonly SnapshotEntry[]>;
+  list(task: {
+    readonly pipeline: string;
+    readonly version: number;
+    readonly shard: number;
+  }): Promise<readonly SnapshotEntry[]>;
   close(): Promise<void>;
+}
+
+/** `full` (retryable): no room, the snapshots before it stay. `unavailable` (retryable): the store does not answer. `not_writable`: it refuses us. */
+export type CheckpointErrorCode = 'full' | 'unavailable' | 'not_writable';
+
+export class CheckpointError extends Error {
+  readonly code: CheckpointErrorCode;
+  readonly retryable: boolean;
+  constructor(code: CheckpointErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'CheckpointError';
+    this.code = code;
+    this.retryable = code !== 'not_writable';
+  }
 }

@@ -34,6 +34,8 @@ export interface Genesis {
   readonly base: { readonly name: string; readonly sha256: string } | null;
   /** Start offset of every input partition. */
   readonly starts: Readonly<Record<TopicPartitionName, string>>;
+  /** What is known to be lost between the base and this epoch, for a person: the first entry that counts then has `hasSkip`. */
+  readonly gap?: string;
 }
 
 export interface OrderClaim {
@@ -60,6 +62,7 @@ export interface FoldEntry {
   readonly idle: readonly TopicPartitionName[];
   /** All partitions of the task as of this entry. */
   readonly partitions: readonly TopicPartitionName[];
+  /** The entry accepts a gap, or is the first of an epoch that began with one: windows begun before it are not complete. */
   readonly hasSkip: boolean;
 }
 
@@ -82,5 +85,7 @@ export interface Fold {
   /** Highest event time read from a partition, or −Infinity: the owner catches up the one furthest behind first. */
   partitionTimeMs(partition: TopicPartitionName): number;
   watermarkMs(): number;
+  /** False when no tick could publish anything: an all-idle task then stays silent. Absent: always true. */
+  needsTick?(): boolean;
   counters(): Readonly<Record<string, number>>;
 }

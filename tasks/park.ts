@@ -1,0 +1,52 @@
+/**
+ * Why a task cannot go on by itself. A parked task takes no neighbour down: readyz fails, a metric counts it, one line
+ * names what an operator does. Whatever may pass by itself is retried instead and never parks.
+ */
+export type ParkCode =
+  | 'crc_mismatch'
+  | 'input_lost'
+  | 'log_truncated'
+  | 'log_broken'
+  | 'base_missing'
+  | 'snapshot_unusable'
+  | 'fold_failed'
+  | 'clock_skew'
+  | 'append_failed'
+  | 'produce_failed'
+  | 'partitions_grew'
+  | 'order_topic_small'
+  | 'internal';
+
+const todo: Readonly<Record<ParkCode, string>> = {
+  crc_mismatch: 'the records read are not those ordered; `millrace restore --at <snapshot>` opens a new epoch',
+  input_lost: 'records that were ordered are gone; `millrace restore --at <snapshot>` opens a new epoch',
+  log_truncated: 'the order log is shorter than what was folded; `millrace restore --at <snapshot>` opens a new epoch',
+  log_broken: 'the order log does not reach back far enough; `millrace restore --at <snapshot>` opens a new epoch',
+  base_missing: 'put the named snapshot back, or `millrace restore --at <snapshot>`',
+  snapshot_unusable: 'run the release that wrote it, or raise the pipeline version',
+  fold_failed: 'a fault in the pipeline: run a fixed release; nothing is lost meanwhile',
+  clock_skew: "set this machine's clock, then restart; `millrace doctor` shows the difference",
+  append_failed: 'restart millrace; `millrace doctor` checks the broker',
+  produce_failed: 'restart millrace; `millrace doctor` checks the broker',
+  partitions_grew: 'with several shards an input may not grow: raise the pipeline version to start it anew',
+  order_topic_small: 'give the order topic as many partitions as the pipeline has shards',
+  internal: 'a fault in millrace: restart it, and report this line',
+};
+
+/** Thrown inside a task to park it. */
+export class ParkError extends Error {
+  readonly code: ParkCode;
+  /** What an operator does. */
+  readonly command: string;
+  constructor(code: ParkCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'ParkError';
+    this.code = code;
+    this.command = todo[code];
+  }
+}
+
+/** Errors of the edges say themselves whether trying again can help (`retryable`, see their contracts). */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof Error && 'retryable' in error && error.retryable === true;
+}

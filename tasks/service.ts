@@ -1,0 +1,152 @@
+import type { TopicPartition, TopicPartitionName } from '../sources/source.ts';
+import { noFailpoint } from './failpoint.ts';
+import { defaultTuning } from './options.ts';
+import type { TaskServiceOptions, TaskTuning } from './options.ts';
+import { ParkError } from './park.ts';
+import { createTask } from './task.ts';
+import type { ParkedBecause, Task, TaskState } from './task.ts';
+import type { TaskCounters } from './snapshot.ts';
+import { createTaskMetrics } from './task-metrics.ts';
+import type { TaskMetrics } from './task-metrics.ts';
+
+/** One shard as seen from outside. */
+export interface TaskStatus {
+  readonly shard: number;
+  readonly state: TaskState;
+  readonly parked: ParkedBecause | null;
+  readonly trouble: string | null;
+  readonly epoch: number;
+  readonly orderOffset: string;
+  /** Next offset and lag (end − next, −1: end not heard yet) of every input partition. */
+  readonly inputs: Readonly<Record<TopicPartitionName, { readonly nextOffset: string; readonly lag: number }>>;
+  readonly idle: readonly TopicPartitionName[];
+  /** −Infinity before the first record. */
+  readonly watermarkMs: number;
+  readonly clockMs: number;
+  /** Totals over the whole log. */
+  readonly totals: TaskCounters;
+  readonly outputsPending: number;
+  /** The pipeline's own counters. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface TaskServiceStatus {
+  readonly state: 'starting' | 'running' | 'parked' | 'failed' | 'stopped';
+  readonly detail?: string;
+  readonly shards: readonly TaskStatus[];
+}
+
+export interface TaskService {
+  start(): Promise<void>;
+  drain(): Promise<void>;
+  status(): TaskServiceStatus;
+}
+
+/** The tasks of one pipeline version in this process. */
+export function createTaskService(options: TaskServiceOptions): TaskService {
+  const tuning: TaskTuning = { ...defaultTuning, ...options.tuning };
+  const identities = Array.from({ length: options.shards }, (_, shard) => options.createFold(shard));
+  const metrics = createTaskMetrics(options.metrics, identities[0]?.pipeline ?? '');
+  let tasks: readonly Task[] = [];
+  let state: TaskServiceStatus['state'] = 'stopped';
+  let detail: string | undefined;
+  let isReporting = false;
+
+  const setAssigned = (partitions: readonly TopicPartition[], isAssigned: boolean): void => {
+    for (const { topic, partition } of partitions)
+      if (topic === options.orderTopic) tasks[partition]?.setAssigned(isAssigned);
+  };
+  const report = async (): Promise<void> => {
+    isReporting = true;
+    while (isReporting) {
+      for (const [shard, task] of tasks.entries()) reportProgress(metrics, statusOf(task, shard));
+      await options.clock.sleep(reportEveryMs);
+    }
+  };
+
+  return {
+    async start() {
+      state = 'starting';
+      const partitions = await options.orderProducer.partitionCount(options.orderTopic);
+      if (partitions < options.shards)
+        throw new ParkError(
+          'order_topic_small',
+          `${options.orderTopic} has ${partitions} partitions for ${options.shards} shards`,
+        );
+      tasks = identities.map((identity, shard) => createTask({ service: options, tuning, shard, identity, metrics }));
+      await options.membership.start({
+        assigned: (assigned) => setAssigned(assigned, true),
+        revoked(revoked) {
+          setAssigned(revoked, false);
+          void (options.failpoint ?? noFailpoint)('in-revoke');
+        },
+        failed(error) {
+          state = 'failed';
+          detail = error.message;
+          options.logger.error({ err: error }, 'membership failed');
+        },
+      });
+      state = 'running';
+      void report();
+    },
+    async drain() {
+      isReporting = false;
+      await Promise.all(tasks.map((task) => task.drain()));
+      await options.membership.close().catch(() => undefined);
+      state = 'stopped';
+    },
+    status() {
+      const shards = tasks.map((task, shard) => statusOf(task, shard));
+      const parked = shards.find((shard) => shard.parked)?.parked;
+      if (state === 'running' && parked)
+        return { state: 'parked', detail: `${parked.code}: ${parked.message}. ${parked.command}`, shards };
+      return detail === undefined ? { state, shards } : { state, detail, shards };
+    },
+  };
+}
+
+const reportEveryMs = 1_000;
+
+function reportProgress(metrics: TaskMetrics, status: TaskStatus): void {
+  const lagRecords = Object.values(status.inputs).reduce((sum, { lag }) => sum + Math.max(0, lag), 0);
+  const { watermarkMs, epoch } = status;
+  if (status.state === 'owner')
+    metrics.progress(status.shard, { lagRecords, watermarkMs, epoch, orderOffset: Number(status.orderOffset) });
+}
+
+function statusOf(task: Task, shard: number): TaskStatus {
+  const view = task.view();
+  const common = { shard, state: task.state(), parked: task.parkedBecause(), trouble: task.trouble() };
+  if (!view) return { ...common, ...nothing };
+  const { epoch, positions, idle, clockMs } = view.replica.judgeState();
+  const fold = view.replica.fold();
+  const inputs = Object.entries(positions).map(([name, nextOffset]) => {
+    const endOffset = view.inputs.get(name)?.endOffset() ?? -1n;
+    const lag = endOffset < 0n ? -1 : Math.max(0, Number(endOffset - BigInt(nextOffset)));
+    return [name, { nextOffset, lag }] as const;
+  });
+  return {
+    ...common,
+    epoch,
+    orderOffset: view.replica.nextOffset().toString(),
+    inputs: Object.fromEntries(inputs),
+    idle,
+    watermarkMs: fold.watermarkMs(),
+    clockMs,
+    totals: view.replica.counters(),
+    outputsPending: view.outputs.pending(),
+    counters: fold.counters(),
+  };
+}
+
+const nothing = {
+  epoch: 0,
+  orderOffset: '0',
+  inputs: {},
+  idle: [],
+  watermarkMs: -Infinity,
+  clockMs: 0,
+  totals: { entries: 0, records: 0, ignored: 0 },
+  outputsPending: 0,
+  counters: {},
+};

@@ -1,0 +1,281 @@
+import type { TopicPartition } from '../sources/source.ts';
+import type { Fold, Genesis, OrderClaim } from './contract.ts';
+import { createChooser } from './chooser.ts';
+import { closePreviousEpoch } from './epoch.ts';
+import type { EpochStart } from './epoch.ts';
+import { noFailpoint } from './failpoint.ts';
+import { createIdleness } from './idleness.ts';
+import { createInputs } from './inputs.ts';
+import type { Inputs } from './inputs.ts';
+import { judge } from './judge.ts';
+import { createKeeper } from './keeper.ts';
+import { createOrderAppender, createOrderReader } from './order-log.ts';
+import type { LogRecord, OrderReader } from './order-log.ts';
+import type { TaskServiceOptions, TaskTuning } from './options.ts';
+import { createOutputs } from './outputs.ts';
+import type { Outputs } from './outputs.ts';
+import { runOwner } from './owner.ts';
+import type { TermControl, TermEnd } from './owner.ts';
+import { createNewcomers, startsOf } from './partitions.ts';
+import type { PartitionsOptions } from './partitions.ts';
+import { createReplica } from './replica.ts';
+import type { Applied, Replica } from './replica.ts';
+import type { TaskCounters } from './snapshot.ts';
+import { loadBase, newestValid } from './start.ts';
+import type { StartOptions } from './start.ts';
+import type { TaskMetrics } from './task-metrics.ts';
+import type { Wake } from './wake.ts';
+import { createWriter } from './writer.ts';
+
+export interface TermOptions {
+  readonly service: TaskServiceOptions;
+  readonly tuning: TaskTuning;
+  readonly shard: number;
+  /** Names pipeline, version and state hash; not moved. */
+  readonly identity: Fold;
+  readonly metrics: TaskMetrics;
+  readonly control: TermControl;
+  readonly wake: Wake;
+  readonly newId: () => string;
+  /** Commits positions if it is time; never waited for. */
+  readonly commit: (term: TermView, nowMs: number) => void;
+  /** Commits positions now. */
+  readonly commitLast: (term: TermView) => Promise<void>;
+  /** Shows what the term works on; called once, before anything is read. */
+  readonly onOpen: (view: TermView) => void;
+  readonly onPhase: (phase: 'catching_up' | 'claiming') => void;
+  /** The claim was read back and counts. */
+  readonly onOwned: () => void;
+}
+
+/** What status and commits look at. */
+export interface TermView {
+  readonly replica: Replica;
+  readonly inputs: Inputs;
+  readonly outputs: Outputs;
+}
+
+/** The parts of one term. Each term starts from the newest snapshot anew, so nothing of an earlier one can leak into it. */
+interface Parts extends TermView {
+  readonly start: StartOptions;
+  readonly reader: OrderReader;
+  readonly savedOffset: bigint;
+  readonly savedCounters: TaskCounters;
+}
+
+/** Runs one term from the newest snapshot to its end. Throws a `ParkError` or a retryable error. */
+export async function runTerm(options: TermOptions): Promise<TermEnd> {
+  const { service, tuning, metrics, wake } = options;
+  const outputs = (service.seams?.createOutputs ?? createOutputs)({
+    producer: service.producer,
+    partitionFor: service.partitionFor,
+    clock: service.clock,
+    failpoint: service.failpoint ?? noFailpoint,
+    messagesMax: tuning.outputMessagesMax,
+    bytesMax: tuning.outputBytesMax,
+    onAcked(messages) {
+      metrics.outputs(messages);
+      wake.wake();
+    },
+  });
+  const inputs = openInputs(options);
+  let reader: OrderReader | null = null;
+  try {
+    const parts = await openParts(options, inputs, outputs);
+    reader = parts.reader;
+    options.onOpen(parts);
+    options.onPhase('catching_up');
+    if (!(await catchUp(options, parts))) return 'stopped';
+    const claim = await prepareClaim(options, parts);
+    if (options.control.isStopped()) return 'stopped';
+    options.onPhase('claiming');
+    return await own(options, parts, claim);
+  } finally {
+    reader?.close();
+    inputs.close();
+    outputs.close();
+  }
+}
+
+function openInputs({ service, tuning, metrics, wake, shard }: TermOptions): Inputs {
+  const { archive, epoch } = service;
+  return createInputs({
+    source: service.inputs,
+    archive: archive && (() => archive(epoch.current)),
+    clock: service.clock,
+    queueBytesMax: tuning.queueBytesMax,
+    onArrival: () => wake.wake(),
+    onArchiveRead(partition, why) {
+      metrics.archiveRead(why);
+      service.logger.warn({ shard, partition, why }, 'range read from the archive');
+    },
+  });
+}
+
+async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs): Promise<Parts> {
+  const { service, shard, identity, wake } = options;
+  const { clock, epoch } = service;
+  const topicPartition: TopicPartition = { topic: service.orderTopic, partition: shard };
+  const start: StartOptions = {
+    store: service.store,
+    logger: service.logger,
+    clock,
+    shard,
+    fold: identity,
+    orderSource: service.order,
+    orderPartition: topicPartition,
+  };
+  const found = await newestValid(start, (entry) => epoch.base !== undefined || entry.epoch >= epoch.current, 'live');
+  const replica = createReplica({
+    shard,
+    createFold: service.createFold,
+    inputs,
+    loadBase: (base) => loadBase(start, base),
+    failpoint: service.failpoint ?? noFailpoint,
+    judge: service.seams?.judge ?? judge,
+    from: found?.snapshot,
+  });
+  const nextOffset = replica.nextOffset();
+  const open = service.seams?.createOrderReader ?? createOrderReader;
+  const reader = open({ source: service.order, topicPartition, nextOffset, clock, onArrival: () => wake.wake() });
+  service.logger.info(
+    { shard, snapshot: found?.entry.name ?? null, orderOffset: nextOffset.toString() },
+    'task starts',
+  );
+  return { start, replica, inputs, outputs, reader, savedOffset: nextOffset, savedCounters: replica.counters() };
+}
+
+/** Folds the log as far as it went when asked; everything since is read after the claim anyway. */
+async function catchUp(options: TermOptions, parts: Parts): Promise<boolean> {
+  const { control, wake, service, shard } = options;
+  const { endOffset } = await service.order.bounds({ topic: service.orderTopic, partition: shard });
+  while (parts.replica.nextOffset() < endOffset) {
+    if (control.isStopped() || control.isDraining()) return false;
+    const failure = parts.outputs.failure();
+    if (failure) throw failure;
+    const logRecord = parts.outputs.hasRoom() ? parts.reader.poll() : null;
+    if (!logRecord) {
+      await wake.wait(250);
+      continue;
+    }
+    const applied = await parts.replica.apply(logRecord);
+    parts.outputs.push(logRecord.orderOffset, applied.outputs);
+    note(options, logRecord, applied);
+    options.commit(parts, service.clock.nowMs());
+  }
+  return !control.isStopped() && !control.isDraining();
+}
+
+function note({ metrics }: TermOptions, { record }: LogRecord, { judgement }: Applied): void {
+  metrics.entry(judgement.verdict === 'ignored' ? 'ignored' : 'counts');
+  if (judgement.verdict === 'counts' && judgement.kind === 'entry' && record?.kind === 'entry')
+    metrics.records(record.ranges.reduce((sum, [, , , count]) => sum + count, 0));
+}
+
+async function prepareClaim(options: TermOptions, parts: Parts): Promise<OrderClaim> {
+  const { service, newId } = options;
+  const state = parts.replica.judgeState();
+  const isNew = !state.genesis || (service.epoch.openNew && state.epoch < service.epoch.current);
+  const started = isNew ? await openEpoch(options, parts) : null;
+  const clockMs = Math.max(service.clock.nowMs(), state.clockMs, started?.clockMs ?? 0);
+  const claim: OrderClaim = { kind: 'claim', id: newId(), replaces: state.lastClaimId, clockMs };
+  return started ? { ...claim, genesis: started.genesis } : claim;
+}
+
+/** What the genesis of a new epoch says: the base to fold from, and where every input begins. */
+async function openEpoch(
+  options: TermOptions,
+  parts: Parts,
+): Promise<{ readonly genesis: Genesis; readonly clockMs: number }> {
+  const { service, tuning } = options;
+  const { epoch, startFrom, archive, logger } = service;
+  const partitions = partitionsOf(options);
+  let start: EpochStart = { base: null, clockMs: 0, positions: {} };
+  if (epoch.openNew && epoch.base) {
+    const { judge: at } = await loadBase(parts.start, epoch.base);
+    start = { base: epoch.base, clockMs: at.clockMs, positions: at.positions };
+  } else if (epoch.openNew && epoch.previous) {
+    const { createFold, failpoint = noFailpoint } = service;
+    const { queueBytesMax } = tuning;
+    const close = {
+      ...parts.start,
+      previousEpoch: epoch.previous.epoch,
+      archive,
+      createFold,
+      failpoint,
+      queueBytesMax,
+    };
+    start = await closePreviousEpoch({ ...close, outputs: parts.outputs });
+    if (start.gap) logger.warn({ epoch: epoch.current, gap: start.gap }, 'the new epoch begins with a gap');
+  }
+  const starts = await startsOf(partitions, startFrom, epoch.base ? start.positions : {});
+  const genesis: Genesis = { epoch: epoch.current, base: start.base, starts };
+  return { genesis: start.gap === undefined ? genesis : { ...genesis, gap: start.gap }, clockMs: start.clockMs };
+}
+
+const partitionsOf = ({ service, shard, identity }: TermOptions): PartitionsOptions => ({
+  source: service.inputs,
+  topics: identity.inputs,
+  shard,
+  shards: service.shards,
+});
+
+function own(options: TermOptions, parts: Parts, claim: OrderClaim): Promise<TermEnd> {
+  const { service, tuning, shard, metrics, wake, control, newId } = options;
+  const { clock, logger, failpoint = noFailpoint } = service;
+  const { replica, inputs } = parts;
+  const topicPartition = { topic: service.orderTopic, partition: shard };
+  const keeper = createKeeper({
+    replica,
+    outputs: parts.outputs,
+    store: service.store,
+    shard,
+    clock,
+    logger,
+    failpoint,
+    everyMs: tuning.snapshotEveryMs,
+    savedOffset: parts.savedOffset,
+    savedCounters: parts.savedCounters,
+    onSaved: metrics.snapshot,
+  });
+  const writer = createWriter({
+    appender: createOrderAppender(service.orderProducer, topicPartition),
+    clock,
+    failpoint,
+    judge: service.seams?.judge ?? judge,
+    depth: tuning.pipelineDepth,
+    onFailure: () => wake.wake(),
+    onReadBack: metrics.appended,
+  });
+  const running = runOwner(
+    {
+      ...{ kind: service.membership.kind, clock, wake, failpoint, control, newId, writer, keeper, ...parts },
+      chooser: createChooser({
+        cursors: () => inputs.all(),
+        partitionTimeMs: (partition) => replica.fold().partitionTimeMs(partition),
+        ...tuning,
+      }),
+      idleness: createIdleness({ source: service.inputs, idleMs: tuning.idleMs, onChange: () => wake.wake() }),
+      newcomers: createNewcomers(partitionsOf(options), tuning.partitionCheckMs, () => wake.wake()),
+      commit: (nowMs) => options.commit(parts, nowMs),
+      onOwned: options.onOwned,
+      onApplied: (logRecord, applied) => note(options, logRecord, applied),
+      rhythm: { ...tuning, heartbeatMs: tuning.ownerHeartbeatMs },
+    },
+    claim,
+  );
+  return running.then((end) => finish(options, parts, end, keeper.saveNow)).finally(() => writer.drop());
+}
+
+/** A drained task waits for its outputs, saves, and commits; bounded by whoever drains it. */
+async function finish(
+  { control, commitLast }: TermOptions,
+  parts: Parts,
+  end: TermEnd,
+  saveNow: (isOver: () => boolean) => Promise<void>,
+): Promise<TermEnd> {
+  if (end !== 'drained') return end;
+  await saveNow(() => control.isStopped());
+  await commitLast(parts);
+  return end;
+}
