@@ -71,12 +71,17 @@ export interface Source {
  * after truncation; `gap`: records between the asked offset and the next one are gone; `topic_missing`; `closed`;
  * `unavailable` (retryable): the broker or store does not answer.
  */
-export type SourceErrorCode = 'offset_out_of_range' | 'gap' | 'topic_missing' | 'closed' | 'unavailable' | 'not_authorised';
+export type SourceErrorCode =
+  'offset_out_of_range' | 'gap' | 'topic_missing' | 'closed' | 'unavailable' | 'not_authorised';
 
 export class SourceError extends Error {
   readonly code: SourceErrorCode;
   readonly retryable: boolean;
-  constructor(code: SourceErrorCode, message: string, options: { readonly cause?: unknown; readonly retryable?: boolean } = {}) {
+  constructor(
+    code: SourceErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'SourceError';
     this.code = code;

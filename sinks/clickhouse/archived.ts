@@ -1,0 +1,39 @@
+import type { ClickHouseClient } from '@clickhouse/client';
+import type { TopicPartition } from '../../sources/source.ts';
+import type { TableName } from './tables.ts';
+
+/**
+ * What the archive holds already. Reads only; answers are exact for what was acknowledged before the call.
+ */
+
+/** The highest epoch that any archived record or rejected one has; −1 for an empty archive. */
+export async function highestArchivedEpoch(client: ClickHouseClient, database: string): Promise<number> {
+  const query = `SELECT max(epoch) FROM (
+    SELECT toInt64(max(epoch)) AS epoch FROM ${database}.events HAVING count() > 0
+    UNION ALL SELECT toInt64(max(epoch)) FROM ${database}.order_log HAVING count() > 0
+    UNION ALL SELECT toInt64(max(epoch)) FROM ${database}.archive_gaps HAVING count() > 0
+    UNION ALL SELECT -1)`;
+  const rows = await (await client.query({ query, format: 'JSONCompactEachRow' })).json<[string]>();
+  return Number(rows[0]?.[0] ?? -1);
+}
+
+/** The last archived offset below `nextOffset` of a partition, or `nextOffset − 1` when there is none (expired, or never archived). */
+export async function archivedBefore(
+  client: ClickHouseClient,
+  database: string,
+  table: Extract<TableName, 'events' | 'order_log'>,
+  place: TopicPartition & { readonly epoch: number; readonly nextOffset: bigint },
+): Promise<bigint> {
+  const query = `SELECT max(offset) FROM ${database}.${table}
+    WHERE topic = {topic:String} AND epoch = {epoch:UInt32} AND partition = {partition:Int32} AND offset < {next:Int64}
+    HAVING count() > 0`;
+  const query_params = {
+    topic: place.topic,
+    epoch: place.epoch,
+    partition: place.partition,
+    next: String(place.nextOffset),
+  };
+  const rows = await (await client.query({ query, query_params, format: 'JSONCompactEachRow' })).json<[string]>();
+  const found = rows[0]?.[0];
+  return found === undefined ? place.nextOffset - 1n : BigInt(found);
+}

@@ -1,0 +1,98 @@
+import { createRowBuffer, type RowBuffer } from './row-binary.ts';
+import {
+  writeArchiveRow,
+  writeDeadLetter,
+  writeLate,
+  writeQuarantined,
+  writeWindow,
+  type TableName,
+} from './tables.ts';
+import { eachArchiveRow, type ArchiveRow } from './archive-rows.ts';
+import { readResult } from './result-records.ts';
+import type { Result } from '../../events/results.ts';
+import type { RecordBatch } from '../../sources/source.ts';
+
+/**
+ * Collects rows for the next inserts, one buffer per table. Guarantees that every record taken becomes exactly one row,
+ * in `sink_rejects` when it is not what its topic promises. Redelivery: the same rows again.
+ */
+export type TopicKind = 'input' | 'order' | 'result';
+
+export interface Gap {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fromOffset: bigint;
+  readonly toOffset: bigint;
+}
+
+export interface Blocks {
+  /** Adds the batch's records; gives the offset of the last one (or `previousOffset`). */
+  add(batch: RecordBatch, kind: TopicKind, previousOffset: bigint): bigint;
+  addGap(gap: Gap): void;
+  rows(): number;
+  bytes(): number;
+  /** Tables that have rows. */
+  filled(): readonly (readonly [TableName, RowBuffer])[];
+  reset(): void;
+}
+
+/** Empty blocks. `onReject` hears of each record that went to `sink_rejects`. */
+export function createBlocks(epoch: number, onReject: (topic: string, reason: string) => void): Blocks {
+  const buffers = new Map<TableName, RowBuffer>();
+  const bufferOf = (table: TableName): RowBuffer => {
+    const found = buffers.get(table) ?? createRowBuffer();
+    buffers.set(table, found);
+    return found;
+  };
+  const takeResult = (row: ArchiveRow): void => {
+    const value = row.valueStart < 0 ? null : row.bytes.subarray(row.valueStart, row.valueEnd);
+    const read = readResult(value);
+    if (read.kind === 'result') return writeResult(bufferOf, read.result);
+    onReject(row.topic, read.reason);
+    const rejects = bufferOf('sink_rejects');
+    writePlace(rejects, row, epoch, row.recordOffset);
+    rejects.text(read.reason);
+    rejects.bytes(row.bytes, Math.max(row.valueStart, 0), Math.max(row.valueEnd, 0));
+    rejects.endRow();
+  };
+  return {
+    add: (batch, kind, previousOffset) => {
+      if (kind === 'result') return eachArchiveRow(batch, epoch, previousOffset, takeResult);
+      const buffer = bufferOf(kind === 'input' ? 'events' : 'order_log');
+      return eachArchiveRow(batch, epoch, previousOffset, (row) => writeArchiveRow(buffer, row));
+    },
+    addGap: (gap) => {
+      const gaps = bufferOf('archive_gaps');
+      writePlace(gaps, gap, epoch, gap.fromOffset);
+      gaps.i64(gap.toOffset);
+      gaps.endRow();
+    },
+    rows: () => sum([...buffers.values()].map((buffer) => buffer.rows)),
+    bytes: () => sum([...buffers.values()].map((buffer) => buffer.size())),
+    filled: () => [...buffers].filter(([, buffer]) => buffer.rows > 0),
+    reset: () => buffers.forEach((buffer) => buffer.reset()),
+  };
+}
+
+/** `topic, epoch, partition, offset` of gaps and rejects. */
+function writePlace(to: RowBuffer, place: { topic: string; partition: number }, epoch: number, offset: bigint): void {
+  to.text(place.topic);
+  to.u32(epoch);
+  to.i32(place.partition);
+  to.i64(offset);
+}
+
+function writeResult(bufferOf: (table: TableName) => RowBuffer, result: Result): void {
+  switch (result.kind) {
+    case 'window':
+      return writeWindow(bufferOf('window_results'), result);
+    case 'dead-letter':
+      return writeDeadLetter(bufferOf('dead_letters'), result);
+    case 'quarantined':
+      return writeQuarantined(bufferOf('quarantined'), result);
+    case 'late':
+      return writeLate(bufferOf('late_records'), result);
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

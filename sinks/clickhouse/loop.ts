@@ -1,0 +1,206 @@
+import type { SinkError } from '../sink.ts';
+import { createBlocks, type Blocks, type Gap, type TopicKind } from './blocks.ts';
+import { flushBlocks, type FlushOptions } from './flush.ts';
+import { createTableSink } from './insert.ts';
+import { sinkMetrics, type SinkMetrics } from './metrics.ts';
+import { PartitionSet } from './partition-set.ts';
+import type { RetryOptions } from './retry.ts';
+import type { ClickHouseSinkOptions, ClickHouseSinkStatus, SinkLimits } from './sink.ts';
+
+const pollWaitMs = 100;
+/** Beyond the drain's time-out: for a request in flight to end. */
+const lastWordMs = 500;
+
+/**
+ * The sink's one loop: poll, collect, insert, commit. One batch at a time, so that waiting for ClickHouse is waiting with
+ * everything. Redelivery: positions are committed only after the insert of all rows before them.
+ */
+export class SinkLoop {
+  readonly #options: ClickHouseSinkOptions;
+  readonly #limits: SinkLimits;
+  readonly #metrics: SinkMetrics;
+  readonly #blocks: Blocks;
+  readonly #partitions: PartitionSet;
+  readonly #flushOptions: FlushOptions;
+  readonly #stopping = new AbortController();
+  #state: ClickHouseSinkStatus['state'] = 'starting';
+  #detail: string | undefined;
+  #insertedRows = 0;
+  #gaps = 0;
+  #rejects = 0;
+  #oldestRowMs = 0;
+  #lastFlushMs = 0;
+  #isDraining = false;
+  #drainTo: ReadonlyMap<string, bigint> | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #draining: Promise<void> | null = null;
+
+  constructor(options: ClickHouseSinkOptions, limits: SinkLimits) {
+    const { clock, logger } = options;
+    this.#options = options;
+    this.#limits = limits;
+    this.#metrics = sinkMetrics(options.metrics);
+    this.#blocks = createBlocks(options.epoch, (topic, reason) => this.#onReject(topic, reason));
+    const retry: RetryOptions = {
+      clock,
+      signal: this.#stopping.signal,
+      onRetry: (error, waitMs) => this.#onRetry(error, waitMs),
+    };
+    const sink = options.sink ?? createTableSink(options.client, options.database);
+    this.#flushOptions = { ...retry, sink, epoch: options.epoch, logger, metrics: this.#metrics };
+    const kindOf = topicKinds(options.topics);
+    this.#partitions = new PartitionSet({ ...options, kindOf }, retry, logger, (gap) => this.#onGap(gap));
+  }
+
+  async start(): Promise<void> {
+    await this.#options.membership.start(this.#partitions.handlers((error) => this.#fail(error)));
+    this.#state = 'running';
+    this.#running = this.#run().catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Inserts and commits everything up to the ends seen now, within the drain's time-out, then leaves the group. */
+  drain(): Promise<void> {
+    return (this.#draining ??= this.#drain());
+  }
+
+  status(): ClickHouseSinkStatus {
+    const parkedWhy = this.#partitions.parkedWhy();
+    const isParked = this.#state === 'running' && parkedWhy !== '';
+    const detail = isParked ? parkedWhy : this.#detail;
+    return {
+      state: isParked ? 'parked' : this.#state,
+      ...(detail !== undefined && { detail }),
+      partitions: this.#partitions.all().length,
+      bufferedRows: this.#blocks.rows(),
+      bufferedBytes: this.#blocks.bytes(),
+      insertedRows: this.#insertedRows,
+      lagRecords: [...this.#partitions.lag().values()].reduce((total, records) => total + records, 0),
+      gaps: this.#gaps,
+      rejects: this.#rejects,
+    };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#partitions.applyChanges();
+      if (this.#isDraining) this.#drainTo ??= await this.#partitions.ends();
+      const hasMore = await this.#collect();
+      if (this.#isDue()) await this.#flush();
+      else if (this.#drainTo && this.#partitions.hasRead(this.#drainTo)) return;
+      else if (!hasMore) await this.#options.reader.wait(Math.min(pollWaitMs, this.#limits.batchWaitMs));
+    }
+  }
+
+  /** Takes what the partitions have until the batch is full. True when there may be more. */
+  async #collect(): Promise<boolean> {
+    let hasMore = false;
+    for (const partition of this.#partitions.all()) {
+      if (this.#isFull()) return true;
+      try {
+        const batch = partition.stream.poll();
+        if (!batch) continue;
+        if (this.#blocks.rows() === 0) this.#oldestRowMs = this.#options.clock.nowMs();
+        partition.previousOffset = this.#blocks.add(batch, partition.kind, partition.previousOffset);
+        partition.nextOffset = batch.nextOffset;
+        hasMore = true;
+      } catch (error) {
+        await this.#partitions.recover(partition, error);
+      }
+    }
+    return hasMore;
+  }
+
+  #isFull(): boolean {
+    return this.#blocks.rows() >= this.#limits.batchRowsMax || this.#blocks.bytes() >= this.#limits.batchBytesMax;
+  }
+
+  #isDue(): boolean {
+    if (this.#blocks.rows() === 0) return false;
+    if (this.#isFull() || this.#drainTo !== null) return true;
+    const nowMs = this.#options.clock.nowMs();
+    const isOld = nowMs - this.#oldestRowMs >= this.#limits.batchWaitMs;
+    return isOld && nowMs - this.#lastFlushMs >= 60_000 / this.#limits.insertsPerMinuteMax;
+  }
+
+  async #flush(): Promise<void> {
+    const rows = this.#blocks.rows();
+    const positions = this.#partitions.positions();
+    this.#lastFlushMs = this.#options.clock.nowMs();
+    this.#metrics.bufferedBytes.set(this.#blocks.bytes());
+    await flushBlocks(this.#blocks, this.#flushOptions);
+    this.#insertedRows += rows;
+    this.#metrics.bufferedBytes.set(0);
+    for (const [topic, records] of this.#partitions.lag()) this.#metrics.lagRecords.set({ topic }, records);
+    await this.#commit(positions);
+  }
+
+  /** Failing to commit costs a repetition only, and the next commit covers this one. */
+  async #commit(positions: ReturnType<PartitionSet['positions']>): Promise<void> {
+    try {
+      await this.#options.membership.commit(positions);
+      this.#detail = undefined;
+    } catch (error) {
+      this.#detail = `offsets are not committed: ${messageOf(error)}`;
+      this.#options.logger.warn({ err: this.#detail }, 'ClickHouse sink could not commit; the next commit covers it');
+    }
+  }
+
+  async #drain(): Promise<void> {
+    const { clock, membership } = this.#options;
+    const timer = new AbortController();
+    this.#isDraining = true;
+    const late = clock.sleep(this.#limits.drainTimeoutMs, timer.signal).then(() => this.#stopping.abort());
+    await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
+    timer.abort();
+    this.#partitions.close();
+    await membership.close();
+    this.#state = 'stopped';
+  }
+
+  #onRetry(error: SinkError, retryInMs: number): void {
+    this.#metrics.retries.inc({ code: error.code });
+    if (this.#detail !== error.message)
+      this.#options.logger.warn(
+        { err: error.message, retryInMs },
+        'ClickHouse sink waits: reading stops, nothing is lost',
+      );
+    this.#detail = error.message;
+  }
+
+  #onReject(topic: string, reason: string): void {
+    this.#rejects += 1;
+    this.#metrics.rejects.inc({ topic });
+    this.#options.logger.error({ topic, reason }, 'a record of a result topic is no result: kept in sink_rejects');
+  }
+
+  #onGap(gap: Gap): void {
+    this.#gaps += 1;
+    this.#metrics.gaps.inc({ topic: gap.topic });
+    this.#blocks.addGap(gap);
+    const fields = { ...gap, fromOffset: `${gap.fromOffset}`, toOffset: `${gap.toOffset}` };
+    this.#options.logger.error(fields, 'records are gone before they were archived: noted in archive_gaps');
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#state = 'failed';
+    this.#detail = messageOf(error);
+    this.#stopping.abort();
+    this.#options.logger.error({ err: this.#detail }, 'ClickHouse sink failed');
+  }
+}
+
+function topicKinds(topics: ClickHouseSinkOptions['topics']): (topic: string) => TopicKind {
+  const kinds = new Map<string, TopicKind>([
+    ...topics.inputs.map((topic) => [topic, 'input'] as const),
+    ...topics.orders.map((topic) => [topic, 'order'] as const),
+    ...topics.results.map((topic) => [topic, 'result'] as const),
+  ]);
+  return (topic) => {
+    const kind = kinds.get(topic);
+    if (!kind) throw new Error(`the ClickHouse sink was assigned ${topic}, which it does not know`);
+    return kind;
+  };
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
