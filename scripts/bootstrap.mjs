@@ -1,4 +1,4 @@
-// What `npm start` and `npm test` run first: node scripts/bootstrap.mjs start|test [args]
+// What `npm start` and `npm test` run first: node scripts/bootstrap.mjs start|test|install [args]
 // Checks Node and the build tools, installs what is missing, sees that the native packages load, then hands over. No dependencies.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -25,6 +25,7 @@ async function main(command, args) {
   if (probes === null) return 1;
   const isGoing = command === 'start' ? maySkipEngine(args) : false;
   if (!report(probes, isGoing)) return 1;
+  if (command === 'install') return 0;
   const env = environment(probes);
   if (command === 'test') return runTests(root, args, env);
   return runChild([join(root, 'cli', 'millrace.mjs'), 'start', ...args], { env, channel: true });

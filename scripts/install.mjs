@@ -39,7 +39,7 @@ export function install(root, isTerminal = process.stdout.isTTY) {
   const log = join(mkdtempSync(join(tmpdir(), 'millrace-install-')), 'npm-ci.log');
   const startedMs = performance.now();
   const elapsed = () => inWords(performance.now() - startedMs);
-  const [command, args] = npm();
+  const { command, args } = npm();
   const child = spawn(command, [...args, 'ci', '--no-audit', '--no-fund'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -72,8 +72,9 @@ export function install(root, isTerminal = process.stdout.isTTY) {
 /** npm as it started us, else the one on the path. */
 function npm() {
   const script = process.env.npm_execpath;
-  if (script && /npm-cli\.js$/.test(script) && existsSync(script)) return [process.execPath, [script]];
-  return ['npm', []];
+  if (script && script.endsWith('npm-cli.js') && existsSync(script))
+    return { command: process.execPath, args: [script] };
+  return { command: 'npm', args: [] };
 }
 
 function phase(root) {

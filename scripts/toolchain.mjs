@@ -6,10 +6,12 @@ import { dirname, join } from 'node:path';
 /** On Debian and Ubuntu this brings all of it. */
 export const aptLine = 'apt-get install -y python3 make g++ zlib1g-dev libssl-dev';
 
+const compiler = 'g++';
+
 /** Names of what is missing: programs and headers. Takes some 50 ms. */
 export function missingTools() {
-  const missing = ['python3', 'make', 'g++'].filter((program) => !runs(program, ['--version']));
-  if (missing.includes('g++'))
+  const missing = ['python3', 'make', compiler].filter((program) => !runs(program, ['--version']));
+  if (missing.includes(compiler))
     return [...missing, ...(existsSync('/usr/include/zlib.h') ? [] : ['zlib.h']), ...openssl()];
   return [...missing, ...['zlib.h', 'openssl/ssl.h'].filter((header) => !hasHeader(header))];
 }
@@ -31,5 +33,5 @@ function runs(program, args) {
 function hasHeader(header) {
   const input = `#include <${header}>\n`;
   const options = { input, stdio: ['pipe', 'ignore', 'ignore'], timeout: 10_000 };
-  return spawnSync('g++', ['-E', '-x', 'c++', '-'], options).status === 0;
+  return spawnSync(compiler, ['-E', '-x', 'c++', '-'], options).status === 0;
 }

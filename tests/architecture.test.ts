@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { clientLibraryFaults, kafkaPackageFaults, layerFaults, platformFaults } from './architecture/imports.ts';
 import { moduleOf, type Fault, type Module } from './architecture/module.ts';
-import { clockFaults, headerFaults, lengthFaults, namingFaults } from './architecture/shape.ts';
+import { assertionFaults, clockFaults, headerFaults, lengthFaults, namingFaults } from './architecture/shape.ts';
 import { readTree } from './architecture/tree.ts';
 
 const tree = readTree();
@@ -134,6 +134,12 @@ const rules: readonly Rule[] = [
       ['streams/small.ts', "import { a } from './a.ts';\n/** Which one. */\nexport const b = a;"],
       ['tasks/owner.ts', 'export const a = 1;'],
     ],
+  },
+  {
+    title: 'a `!` has its reason on its line',
+    faults: each(assertionFaults),
+    broken: [['streams/a.ts', '// Never null.\nconst b = a()!;']],
+    fine: [['streams/a.ts', 'const b = a()!; // a() is called after init\nconst c = !b;']],
   },
   {
     title: 'no barrels and no names that say nothing',

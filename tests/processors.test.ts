@@ -19,6 +19,7 @@ const emptyBatch: StreamBatch<never> = {
     hasSkip: false,
   },
   records: [],
+  rejected: [],
   watermarkMs: new Float64Array(0),
   endWatermarkMs: -Infinity,
   publishUpToMs: -Infinity,

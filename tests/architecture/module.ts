@@ -25,7 +25,7 @@ export interface Fault {
 
 /** Tests, benchmarks, and contract suites that tests share. */
 export const isTest = (path: string): boolean =>
-  /\.(test|bench)\.tsx?$/.test(path) || /(^|\/)[\w-]*contract-suite[\w-]*\.ts$/.test(path) || path.startsWith('tests/');
+  /\.(test|bench)\.tsx?$/.test(path) || /-suite(-[\w-]+)?\.ts$/.test(path) || path.startsWith('tests/');
 
 /** Reads a file's text; nothing is resolved or checked by type. */
 export function moduleOf(path: string, text: string): Module {

@@ -75,6 +75,20 @@ export function headerFaults(module: Module): readonly Fault[] {
   return [{ where: `${module.path}:1`, message: `opens with ${lines} lines of comment: at least ${linesMin}` }];
 }
 
+/** `x!` claims what the compiler cannot see: the same line says why. Tests excepted. */
+export function assertionFaults(module: Module): readonly Fault[] {
+  if (isTest(module.path)) return [];
+  const lines = module.text.split('\n');
+  const faults: Fault[] = [];
+  eachNode(module.syntax, (node) => {
+    if (!ts.isNonNullExpression(node)) return;
+    const line = module.syntax.getLineAndCharacterOfPosition(node.getEnd()).line;
+    if (!lines[line]?.includes('//'))
+      faults.push({ where: `${module.path}:${line + 1}`, message: '`!` without a reason on its line' });
+  });
+  return faults;
+}
+
 /** Names that say nothing, and files that only pass on. */
 export function namingFaults(module: Module): readonly Fault[] {
   const faults: Fault[] = [];
