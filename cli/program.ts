@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { configFileOf } from './config-file.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addReplayCommand } from './replay.ts';
 import { addValidateCommand } from './validate.ts';
 
 /** The command line. Throws a `CommanderError` instead of ending the process; the commands throw what they fail with. */
@@ -14,6 +15,7 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
   addStartCommand(program, env);
   addValidateCommand(program, env);
   addDoctorCommand(program, env);
+  addReplayCommand(program, env);
   return program;
 }
 

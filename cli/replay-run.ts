@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { connectGate } from '../embedded/gate-client.ts';
+import type { Producer } from '../kafka/contract.ts';
+import { partitionOf } from '../kafka/partitioner.ts';
+import { FileError } from '../sources/file/error.ts';
+import { loadMapping } from '../sources/file/load-mapping.ts';
+import { badRowText, replayFile } from '../sources/file/replay.ts';
+import type { BadRow, FileFormat } from '../sources/file/rows.ts';
+import { systemClock } from '../telemetry/clock.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { configFileOf } from './config-file.ts';
+import { openConfiguredKafka } from './open-kafka.ts';
+import { UsageError, exitCodes } from './options.ts';
+import { createProgressBar, resultText } from './replay-progress.ts';
+
+/** The flags of `millrace replay`, as commander gives them. */
+export interface ReplayFlags {
+  readonly topic: string;
+  readonly file: string;
+  readonly format?: FileFormat;
+  readonly map: string;
+  readonly speed: number | 'max';
+  readonly limit?: number;
+  readonly strict?: boolean;
+  readonly brokers?: string;
+  readonly gate?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** Bad rows named one by one; further ones are only counted. */
+const badRowsShownMax = 20;
+const brokerWaitMs = 15_000;
+
+/** Runs `millrace replay`; a mapping's faults are told here, the rest is thrown. */
+export async function runReplay(flags: ReplayFlags, env: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    await replay(flags, env);
+  } catch (error) {
+    if (!isToldMapping(error)) throw asUsage(error);
+  }
+}
+
+async function replay(flags: ReplayFlags, env: NodeJS.ProcessEnv): Promise<void> {
+  const format = flags.format ?? formatOf(flags.file);
+  const mapping = await loadMapping(mappingFile(flags.map));
+  const config = loadConfig({ file: configFileOf(flags.config, env), env });
+  const stopping = new AbortController();
+  const stop = () => (stopping.signal.aborted ? process.exit(exitCodes.failed) : stopping.abort());
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const connection = await connectProducer(flags, config, env);
+  const bar = createProgressBar(process.stderr, systemClock.nowMs);
+  let badRows = 0;
+  const showBadRow = (bad: BadRow) => {
+    if (++badRows > badRowsShownMax) return;
+    bar.clear();
+    process.stderr.write(`${flags.file}:${badRowText(bad)}\n`);
+    if (badRows === badRowsShownMax) process.stderr.write('further bad rows are only counted\n');
+  };
+  try {
+    const result = await replayFile({
+      file: flags.file,
+      format,
+      mapping,
+      topic: flags.topic,
+      speed: flags.speed,
+      ...(flags.limit !== undefined && { limit: flags.limit }),
+      isStrict: flags.strict ?? false,
+      producer: connection.producer,
+      partitionOf,
+      clock: systemClock,
+      signal: stopping.signal,
+      onProgress: bar.show,
+      onBadRow: showBadRow,
+    });
+    bar.clear();
+    process.stdout.write(`${flags.json ? JSON.stringify(result) : resultText(flags.topic, result)}\n`);
+  } finally {
+    bar.clear();
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await connection.close();
+  }
+}
+
+interface Connection {
+  readonly producer: Producer;
+  close(): Promise<void>;
+}
+
+async function connectProducer(flags: ReplayFlags, config: Config, env: NodeJS.ProcessEnv): Promise<Connection> {
+  const brokers = flags.brokers ?? config.kafka.brokers;
+  const gateAddress = flags.gate ?? config.kafka.gate;
+  if (brokers === '')
+    throw new UsageError(
+      'no broker: give --brokers (and, for an embedded one, --gate) as `millrace start` printed them',
+    );
+  const logger = createLogger(config.log.level === 'info' ? 'warn' : config.log.level);
+  const isEmbedded = gateAddress !== '';
+  const gate = isEmbedded ? await connectGate(gateAddress).catch(() => noGate(gateAddress)) : undefined;
+  const parts = { clock: systemClock, logger, metrics: createMetrics(), env };
+  const kafka = await openConfiguredKafka(config, { brokers, isEmbedded }, parts);
+  const close = async () => {
+    await kafka.close();
+    await gate?.close();
+  };
+  const waiting = new AbortController();
+  const opened = await Promise.race([
+    kafka.producer({ lingerMs: 5, ...(gate && { gate }) }),
+    systemClock.sleep(brokerWaitMs, waiting.signal).then(() => null),
+  ]);
+  waiting.abort();
+  if (opened) return { producer: opened, close };
+  await close();
+  throw new UsageError(`no broker answers at ${brokers}; is it running, and is that its address?`);
+}
+
+function noGate(address: string): never {
+  throw new UsageError(`no gate answers at ${address}; is that embedded broker still running?`);
+}
+
+function mappingFile(name: string): string {
+  const shipped = fileURLToPath(new URL(`../config/mappings/${name}.yaml`, import.meta.url));
+  return !existsSync(name) && /^[\w-]+$/.test(name) && existsSync(shipped) ? shipped : name;
+}
+
+function formatOf(file: string): FileFormat {
+  if (/\.csv(\.gz)?$/i.test(file)) return 'csv';
+  if (/\.(jsonl|ndjson)(\.gz)?$/i.test(file)) return 'jsonl';
+  throw new UsageError(`${file}: is it csv or jsonl? Say so with --format`);
+}
+
+function asUsage(error: unknown): unknown {
+  if (!(error instanceof FileError)) return error;
+  if (error.code === 'file_damaged' || error.code === 'row_rejected') return error;
+  return new UsageError(error.message, { cause: error });
+}
+
+/** A mapping's faults are told here, one a line. */
+function isToldMapping(error: unknown): boolean {
+  if (!(error instanceof FileError) || error.code !== 'mapping_invalid') return false;
+  process.stderr.write(`millrace: the mapping cannot be used\n${error.message}\n`);
+  process.exitCode = exitCodes.badConfig;
+  return true;
+}
