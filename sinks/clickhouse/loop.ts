@@ -85,7 +85,7 @@ export class SinkLoop {
       await this.#partitions.applyChanges();
       if (this.#isDraining) this.#drainTo ??= await this.#partitions.ends();
       const hasMore = await this.#collect();
-      if (this.#isDue()) await this.#flush();
+      if (this.#isDue(hasMore)) await this.#flush();
       else if (this.#drainTo && this.#partitions.hasRead(this.#drainTo)) return;
       else if (!hasMore) await this.#options.reader.wait(Math.min(pollWaitMs, this.#limits.batchWaitMs));
     }
@@ -114,9 +114,9 @@ export class SinkLoop {
     return this.#blocks.rows() >= this.#limits.batchRowsMax || this.#blocks.bytes() >= this.#limits.batchBytesMax;
   }
 
-  #isDue(): boolean {
+  #isDue(hasMore: boolean): boolean {
     if (this.#blocks.rows() === 0) return false;
-    if (this.#isFull() || this.#drainTo !== null) return true;
+    if (this.#isFull() || (this.#drainTo !== null && !hasMore)) return true;
     const nowMs = this.#options.clock.nowMs();
     const isOld = nowMs - this.#oldestRowMs >= this.#limits.batchWaitMs;
     return isOld && nowMs - this.#lastFlushMs >= 60_000 / this.#limits.insertsPerMinuteMax;
