@@ -14,6 +14,8 @@ interface Credit {
   isAsked: boolean;
   /** The server said that there is no room, and has given none since. */
   isClosed: boolean;
+  /** A message found too little credit and waits. */
+  isStarved: boolean;
   readonly waiting: (() => void)[];
 }
 
@@ -63,6 +65,7 @@ class GateClient implements ProduceGate {
     if (credit.isUnbounded) return true;
     const isEnough = credit.bytes >= bytes;
     if (isEnough) credit.bytes -= bytes;
+    credit.isStarved ||= !isEnough;
     if (!isEnough) this.#ask(credit, bytes - credit.bytes);
     else if (credit.bytes < this.#chunkBytes / 2) this.#ask(credit, 1);
     return isEnough;
@@ -76,7 +79,7 @@ class GateClient implements ProduceGate {
 
   isOpen(tp: TopicPartition): boolean {
     const credit = this.#creditOf(tp);
-    return credit.isUnbounded || credit.bytes > 0 || !credit.isClosed;
+    return !(credit.isClosed && credit.isStarved);
   }
 
   delivered(tp: TopicPartition, messageOffset: bigint, bytes: number): void {
@@ -103,7 +106,7 @@ class GateClient implements ProduceGate {
     let credit = partitions.get(partition);
     if (credit === undefined) {
       const name = topicPartitionName({ topic, partition });
-      credit = { name, bytes: 0, isUnbounded: false, isAsked: false, isClosed: false, waiting: [] };
+      credit = { name, bytes: 0, isUnbounded: false, isAsked: false, isClosed: false, isStarved: false, waiting: [] };
       partitions.set(partition, credit);
       this.#byName.set(name, credit);
     }
@@ -123,6 +126,7 @@ class GateClient implements ProduceGate {
     credit.isClosed = reply.kind === 'closed';
     if (reply.kind === 'closed') return;
     credit.isAsked = false;
+    credit.isStarved = false;
     if (reply.kind === 'grant') credit.bytes += reply.bytes;
     else credit.isUnbounded = true;
     for (const open of credit.waiting.splice(0)) open();

@@ -79,7 +79,7 @@ export interface NativeProducer extends NativeClient {
     key: Uint8Array | null,
     timestampMs: number,
     opaque: unknown,
-    headers: readonly Record<string, Uint8Array | string>[],
+    headers: readonly Record<string, Uint8Array | string>[] | undefined,
   ): unknown;
   poll(): unknown;
   disconnect(flushTimeoutMs: number, callback: () => void): unknown;

@@ -25,7 +25,6 @@ export interface Lanes {
   offer(item: OutItem): void;
   /** The driver's queue has room again. */
   retryFull(): void;
-  isWaiting(tp: TopicPartition): boolean;
   /** The call is resolved. */
   settled(call: SendCall): void;
   /** Rejects every call that is not resolved, waiting or handed over; later offers are rejected too. */
@@ -95,7 +94,6 @@ export function createLanes(gate: ProduceGate | undefined, produce: (item: OutIt
       full.clear();
       for (const lane of lanes) drain(lane);
     },
-    isWaiting: (tp) => (byTopic.get(tp.topic)?.[tp.partition]?.waiting.length ?? 0) > 0,
     settled: (call) => open.delete(call),
     rejectAll(error) {
       failure ??= error;

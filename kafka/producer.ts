@@ -59,6 +59,7 @@ class ClientProducer implements Producer {
   readonly #sentTotal;
   readonly #pendingGauge;
   #pending = 0;
+  #acknowledged = 0;
   #failure: KafkaError | null = null;
   #closing: Promise<void> | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
@@ -107,7 +108,7 @@ class ClientProducer implements Producer {
   }
 
   isGated(tp: TopicPartition): boolean {
-    return this.#lanes.isWaiting(tp) || this.#gate?.isOpen(tp) === false;
+    return this.#gate?.isOpen(tp) === false;
   }
 
   pendingMessages(): number {
@@ -130,19 +131,19 @@ class ClientProducer implements Producer {
     }
     this.#fail(new KafkaError('kafka_closed', 'the producer was closed before everything was acknowledged'));
     clearTimeout(this.#pollTimer);
+    this.#count();
     await disconnectBounded(this.#context, 'producer', 5_000, (done) => this.#client.disconnect(1, done));
   }
 
   /** True when the driver has the message, false when its queue is full. What it refuses for good fails the producer. */
-  #produce({ message, index, call }: OutItem): boolean {
+  #produce(item: OutItem): boolean {
     if (this.#failure) return false;
-    const { topic, partition, value, key, timestampMs, headers } = message;
+    const { topic, partition, value, key, timestampMs, headers } = item.message;
     try {
       const timestamp = timestampMs ?? this.#context.clock.nowMs();
-      const nativeHeaders = (headers ?? []).map(([name, bytes]) => ({
-        [name]: this.#context.driver.headerValue(bytes),
-      }));
-      this.#client.produce(topic, partition, value, key, timestamp, { message, index, call }, nativeHeaders);
+      const { driver } = this.#context;
+      const native = headers?.map(([name, bytes]) => ({ [name]: driver.headerValue(bytes) }));
+      this.#client.produce(topic, partition, value, key, timestamp, item, native);
       return true;
     } catch (error) {
       const code = this.#context.driver.codeOf(error);
@@ -156,8 +157,7 @@ class ClientProducer implements Producer {
     if (error) return this.#fail(kafkaError(this.#context.driver.codeOf(error), `produce to ${message.topic}`, error));
     const messageOffset = BigInt(report.offset);
     this.#gate?.delivered(message, messageOffset, messageRoomBytes(message));
-    this.#availability.heard();
-    this.#sentTotal.inc();
+    this.#acknowledged++;
     call.sent[index] = { topic: message.topic, partition: message.partition, messageOffset };
     if (--call.left === 0) {
       this.#lanes.settled(call);
@@ -177,6 +177,14 @@ class ClientProducer implements Producer {
     this.#idle();
   }
 
+  #count(): void {
+    this.#pendingGauge.set(this.#pending);
+    if (this.#acknowledged === 0) return;
+    this.#availability.heard();
+    this.#sentTotal.inc(this.#acknowledged);
+    this.#acknowledged = 0;
+  }
+
   /** Reports come only when polled: often while some are awaited, else rarely, for the driver's own events. */
   #schedulePoll(): void {
     clearTimeout(this.#pollTimer);
@@ -185,7 +193,7 @@ class ClientProducer implements Producer {
       () => {
         if (this.#client.isConnected()) this.#client.poll();
         this.#lanes.retryFull();
-        this.#pendingGauge.set(this.#pending);
+        this.#count();
         this.#schedulePoll();
       },
       isBusy ? pollBusyMs : pollIdleMs,

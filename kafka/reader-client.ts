@@ -22,7 +22,8 @@ const disconnectTimeoutMs = 5_000;
 
 /**
  * The reader `client`: the driver's own `consume(n)` over manually assigned partitions, one call in flight. Waits for a
- * broker that is away. Memory: `queueBytesMax` of decoded records per partition, plus at most 4 MiB native per reader.
+ * broker that is away. Memory: `queueBytesMax` of decoded records per partition, and what the driver had
+ * fetched ahead when a partition got full: about 4 MiB or 20,000 records per reader, and one fetch of each partition.
  */
 export async function openClientReader(context: KafkaContext, options: ReaderOptions): Promise<Source> {
   const { client, availability } = await connect(context, 'reader', () =>
@@ -47,6 +48,7 @@ function readerConfig(context: KafkaContext, options: ReaderOptions) {
     'fetch.error.backoff.ms': 100,
     'fetch.queue.backoff.ms': 5,
     'queued.max.messages.kbytes': 4_096,
+    'queued.min.messages': 20_000,
   };
 }
 
@@ -66,6 +68,7 @@ function createReader(
     heardEnd: (stream) => heardEnd(client, stream),
     drained: () => loop.nudge(),
     closed: (stream) => {
+      streams.wake();
       streams.remove(stream);
       loop.unassign(stream);
     },
@@ -89,7 +92,7 @@ function createReader(
     close: () =>
       (closing ??= (async () => {
         for (const stream of streams.all()) stream.close();
-        streams.wake();
+        streams.end();
         await loop.stop();
         await disconnectBounded(context, 'reader', disconnectTimeoutMs, (done) => client.disconnect(done));
       })()),

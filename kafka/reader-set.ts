@@ -10,12 +10,15 @@ export interface StreamSet {
   /** Resolves true as soon as `isReady` holds at a `wake`, false after `maxWaitMs`. */
   wait(isReady: () => boolean, maxWaitMs: number): Promise<boolean>;
   wake(): void;
+  /** Ends every wait, now and later, with false. */
+  end(): void;
 }
 
 /** An empty set. `add` throws where the partition is open already: one stream per partition and source. */
 export function createStreamSet(): StreamSet {
   const byTopic = new Map<string, (ReaderStream | undefined)[]>();
-  const waiting = new Set<() => void>();
+  const waiting = new Map<() => void, (result: boolean) => void>();
+  let hasEnded = false;
   let all: readonly ReaderStream[] = [];
   let last: ReaderStream | undefined;
   return {
@@ -38,7 +41,7 @@ export function createStreamSet(): StreamSet {
     all: () => all,
     isAnyReady: () => all.some((stream) => stream.isReady()),
     wait(isReady, maxWaitMs) {
-      if (isReady()) return Promise.resolve(true);
+      if (hasEnded || isReady()) return Promise.resolve(!hasEnded);
       return new Promise((resolve) => {
         const settle = (result: boolean) => {
           clearTimeout(timer);
@@ -49,11 +52,15 @@ export function createStreamSet(): StreamSet {
           if (isReady()) settle(true);
         };
         const timer = setTimeout(() => settle(isReady()), maxWaitMs);
-        waiting.add(look);
+        waiting.set(look, settle);
       });
     },
     wake() {
-      for (const look of [...waiting]) look();
+      for (const look of [...waiting.keys()]) look();
+    },
+    end() {
+      hasEnded = true;
+      for (const settle of [...waiting.values()]) settle(false);
     },
   };
 }

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import type { TopicPartition } from '../sources/source.ts';
+import { until, type Bench } from './contract-suite.ts';
+import type { Kafka, KafkaError, Membership, MembershipHandlers } from './contract.ts';
+
+/** Membership: solo, group, commits. The embedded broker's groups take 3 s to join. */
+export function membershipSuite(given: () => Bench): void {
+  const createTopic = async (): Promise<string> => {
+    const topic = given().newTopic();
+    const producer = await given().kafka.producer();
+    await producer.partitionCount(topic);
+    await producer.close();
+    return topic;
+  };
+
+  test('solo: has every partition at once, commits and reads back without joining', async () => {
+    const topic = await createTopic();
+    const owned = tracker();
+    const options = { groupId: `group-${topic}`, topics: [topic], kind: 'solo' as const };
+    const member = await given().kafka.membership(options);
+    await member.start(owned.handlers);
+    expect(owned.list()).toEqual([0, 1, 2, 3]);
+    const asked = [0, 1].map((partition) => ({ topic, partition }));
+    expect((await member.committed(asked)).map(({ nextOffset }) => nextOffset)).toEqual([-1n, -1n]);
+    const commits = [3n, 5n, 9n].map((nextOffset) => member.commit([{ topic, partition: 0, nextOffset }]));
+    await Promise.all(commits);
+    await member.commit([{ topic: 'another', partition: 0, nextOffset: 4n }]); // not ours: left out
+    await member.close();
+    const later = await given().kafka.membership(options);
+    expect((await later.committed(asked)).map(({ nextOffset }) => nextOffset)).toEqual([9n, -1n]);
+    const foreign = await later.committed([{ topic: 'another', partition: 0 }]);
+    expect(foreign[0]?.nextOffset).toBe(-1n);
+    await later.close();
+    await expect(later.commit([])).rejects.toMatchObject({ code: 'kafka_closed' });
+  });
+
+  test('group: shares partitions, refuses commits for what it no longer owns, takes over what another leaves', async () => {
+    const topic = await createTopic();
+    const groupId = `group-${topic}`;
+    const join = async (kafka: Kafka): Promise<{ member: Membership; owned: ReturnType<typeof tracker> }> => {
+      const owned = tracker();
+      const member = await kafka.membership({ groupId, topics: [topic], kind: 'group' });
+      await member.start(owned.handlers);
+      return { member, owned };
+    };
+    const one = await join(given().kafka);
+    await until(() => one.owned.list().length === 4, 'the first member has all');
+    const two = await join(await given().another());
+    const areShared = () => one.owned.list().length === 2 && two.owned.list().length === 2;
+    await until(areShared, 'both have two', 30_000);
+    expect([...one.owned.list(), ...two.owned.list()].sort()).toEqual([0, 1, 2, 3]);
+    const both = [0, 1, 2, 3].map((partition) => ({ topic, partition, nextOffset: 7n }));
+    await one.member.commit(both);
+    const found = await two.member.committed(both);
+    const committed = found.filter(({ nextOffset }) => nextOffset === 7n).map(({ partition }) => partition);
+    expect(committed).toEqual(one.owned.list());
+    await two.member.close();
+    await until(() => one.owned.list().length === 4, 'the first member has all again', 30_000);
+    expect([...one.owned.failures, ...two.owned.failures]).toEqual([]);
+    await one.member.close();
+  }, 60_000);
+
+  test('closes while a commit is on its way', async () => {
+    const topic = await createTopic();
+    const member = await given().kafka.membership({ groupId: `group-${topic}`, topics: [topic], kind: 'solo' });
+    await member.start(tracker().handlers);
+    const commit = member.commit([{ topic, partition: 0, nextOffset: 1n }]);
+    await Promise.all([commit, member.close()]);
+    await member.close();
+  });
+}
+
+function tracker() {
+  const owned = new Set<number>();
+  const failures: KafkaError[] = [];
+  const handlers: MembershipHandlers = {
+    assigned: (partitions: readonly TopicPartition[]) => {
+      for (const { partition } of partitions) owned.add(partition);
+    },
+    revoked: (partitions) => {
+      for (const { partition } of partitions) owned.delete(partition);
+    },
+    failed: (error) => void failures.push(error),
+  };
+  return { handlers, failures, list: () => [...owned].sort() };
+}

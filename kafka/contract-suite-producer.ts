@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import { topicPartitionName } from '../sources/source.ts';
+import { numbered, readCount, until, values, type Bench } from './contract-suite.ts';
+import type { ProduceGate } from './contract.ts';
+
+/** Producing: order, positions, a full queue, failing for good, the gate. */
+export function producerSuite(given: () => Bench): void {
+  test('acknowledges positions in the order given, and keeps the order of each partition across calls', async () => {
+    const topic = given().newTopic();
+    const producer = await given().kafka.producer();
+    expect(await producer.partitionCount(topic)).toBe(4);
+    const [p0, p1] = [0, 1].map((partition) => ({ topic, partition }));
+    if (!p0 || !p1) throw new Error('two partitions');
+    const mixed = [...numbered(p0, 200), ...numbered(p1, 100), ...numbered(p0, 100, 200)];
+    const calls = [producer.send(mixed), producer.send(numbered(p0, 50, 300)), producer.send([])];
+    const [first, second, none] = await Promise.all(calls);
+    expect(none).toEqual([]);
+    expect(first?.map((sent) => sent.messageOffset)).toEqual([...range(0, 200), ...range(0, 100), ...range(200, 300)]);
+    expect(second?.map((sent) => sent.messageOffset)).toEqual(range(300, 350));
+    expect(producer.pendingMessages()).toBe(0);
+    const reader = await given().kafka.reader({ fetchWaitMs: 5 });
+    const read = values(await readCount(reader.read(p0, 0n), 350));
+    expect(read).toEqual(numbered(p0, 350).map(({ value }) => String(value)));
+    await Promise.all([producer.close(), reader.close()]);
+  });
+
+  test('waits where the driver’s queue is full, and drops nothing', async () => {
+    const tp = { topic: given().newTopic(), partition: 0 };
+    const producer = await given().kafka.producer();
+    await producer.partitionCount(tp.topic);
+    const many = Array.from({ length: 80_000 }, () => ({ ...tp, key: null, value: Buffer.alloc(8) }));
+    const sent = await producer.send(many); // the queue holds 50,000
+    expect(sent.every((one, i) => one.messageOffset === BigInt(i))).toBe(true);
+    await producer.close();
+  });
+
+  test('fails as a whole on a message that is refused for good', async () => {
+    const tp = { topic: given().newTopic(), partition: 0 };
+    const producer = await given().kafka.producer();
+    await producer.partitionCount(tp.topic);
+    const tooLarge = { ...tp, key: null, value: Buffer.alloc(3 * 1024 * 1024) };
+    await expect(producer.send([tooLarge])).rejects.toMatchObject({ code: 'kafka_message_too_large' });
+    await expect(producer.send(numbered(tp, 1))).rejects.toMatchObject({ code: 'kafka_message_too_large' });
+    await producer.close();
+  });
+
+  test('refuses a partition that does not exist', async () => {
+    const producer = await given().kafka.producer();
+    const topic = given().newTopic();
+    await producer.partitionCount(topic);
+    const nowhere = { topic, partition: 77, key: null, value: Buffer.from('x') };
+    await expect(producer.send([nowhere])).rejects.toMatchObject({ code: 'kafka_topic_missing' });
+    await producer.close();
+  });
+
+  test('waits for its gate per partition, and lets other partitions pass', async () => {
+    const topic = given().newTopic();
+    const gate = testGate();
+    const producer = await given().kafka.producer({ gate });
+    await producer.partitionCount(topic);
+    const [shut, open] = [0, 1].map((partition) => ({ topic, partition }));
+    if (!shut || !open) throw new Error('two partitions');
+    gate.shut(topicPartitionName(shut));
+    let isSent = false;
+    const waiting = producer.send(numbered(shut, 10)).then(() => (isSent = true));
+    await producer.send(numbered(open, 10));
+    expect([isSent, producer.isGated(shut), producer.isGated(open)]).toEqual([false, true, false]);
+    gate.open();
+    await waiting;
+    expect(gate.deliveredBytes()).toBe(20 * (100 + 'key-0value-0'.length));
+    await producer.close();
+  });
+
+  test('closes while messages wait: they are rejected, not lost in silence', async () => {
+    const topic = given().newTopic();
+    const gate = testGate();
+    gate.shut(`${topic}-0`);
+    const producer = await given().kafka.producer({ gate });
+    const waiting = producer.send(numbered({ topic, partition: 0 }, 1));
+    await Promise.all([producer.close(100), expect(waiting).rejects.toMatchObject({ code: 'kafka_closed' })]);
+    await expect(producer.send(numbered({ topic, partition: 0 }, 1))).rejects.toMatchObject({ code: 'kafka_closed' });
+    await until(() => producer.pendingMessages() === 0, 'nothing is pending');
+  });
+}
+
+const range = (from: number, to: number): bigint[] => Array.from({ length: to - from }, (_, i) => BigInt(from + i));
+
+interface TestGate extends ProduceGate {
+  shut(name: string): void;
+  open(): void;
+  deliveredBytes(): number;
+}
+
+/** Room without end, but for partitions that are shut. */
+function testGate(): TestGate {
+  const closed = new Set<string>();
+  let waiting: (() => void)[] = [];
+  let deliveredBytes = 0;
+  return {
+    tryTake: (tp) => !closed.has(topicPartitionName(tp)),
+    whenOpen: () => new Promise((resolve) => waiting.push(resolve)),
+    isOpen: (tp) => !closed.has(topicPartitionName(tp)),
+    delivered: (_tp, _offset, bytes) => void (deliveredBytes += bytes),
+    close: () => Promise.resolve(),
+    shut: (name) => closed.add(name),
+    open: () => {
+      closed.clear();
+      for (const open of waiting) open();
+      waiting = [];
+    },
+    deliveredBytes: () => deliveredBytes,
+  };
+}
