@@ -39,8 +39,9 @@ function passSignals(child) {
   let lastMs = -Infinity;
   const pass = (signal) => {
     const nowMs = performance.now();
-    if (nowMs - lastMs > sameWishMs) child.kill(signal);
+    if (nowMs - lastMs <= sameWishMs) return;
     lastMs = nowMs;
+    child.kill(signal);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, pass);
