@@ -51,7 +51,9 @@ export async function startEmbeddedClickHouse(options: EmbeddedClickHouseOptions
   const stopping = new AbortController();
   const listeners: (() => void)[] = [];
   let restarts = 0;
-  let { child, port } = await startChild(options, options.port);
+  const first = await startChild(options, options.port);
+  const { port } = first;
+  let { child } = first;
   logger.info({ port, pid: child.pid }, 'embedded ClickHouse is up');
 
   const watch = async (): Promise<void> => {

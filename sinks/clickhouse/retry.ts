@@ -1,5 +1,5 @@
 import type { Clock } from '../../telemetry/clock.ts';
-import { SinkError } from '../sink.ts';
+import type { SinkError } from '../sink.ts';
 import { toSinkError } from './errors.ts';
 
 const backOffMs = { first: 100, max: 5_000 } as const;

@@ -16,7 +16,7 @@ import {
   startTestClickHouse,
   testWindow,
   type TestClickHouse,
-} from './test-parts.ts';
+} from './testbed-suite.ts';
 
 describeUnless([requireChdb()], 'the ClickHouse sink', () => {
   let clickhouse: TestClickHouse;
