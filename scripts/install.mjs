@@ -58,7 +58,7 @@ export function install(root, isTerminal = process.stdout.isTTY) {
       stopProgress();
       output.end(() => {
         if (code === 0) console.log(`installed in ${elapsed()}`);
-        else console.error(`${lastLines(log)}\nmillrace: npm ci failed${why} after ${elapsed()}; all of it: ${log}`);
+        else console.error(`${essence(log)}\nmillrace: npm ci failed${why} after ${elapsed()}; all of it: ${log}`);
         if (code === 0) rmSync(join(log, '..'), { recursive: true, force: true });
         resolve(code);
       });
@@ -108,8 +108,11 @@ function inWords(ms) {
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-function lastLines(file) {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-25).join('\n');
+/** What a person needs of npm's output: the first errors, else the end of it. */
+function essence(file) {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const errors = lines.filter((line) => line.startsWith('npm error') && line.trim() !== 'npm error');
+  return (errors.length > 0 ? errors.slice(0, 12) : lines.slice(-25)).join('\n');
 }
 
 function readJson(file) {
