@@ -18,3 +18,22 @@ export const orderTopic = (pipeline: string, version: number): string => `millra
 
 /** The consumer group of a pipeline version's tasks (over its order topic; its input commits are for display). */
 export const taskGroup = (pipeline: string, version: number): string => `millrace.${pipeline}.v${version}`;
+
+/** The consumer group of the ClickHouse sink. */
+export const clickhouseGroup = 'millrace.clickhouse';
+
+export interface PipelineTopics {
+  readonly name: string;
+  readonly version: number;
+  readonly inputs: readonly string[];
+}
+
+/** Every group that reads topics and commits, with what it reads: what an embedded broker must not forget before they have. */
+export function readingGroups(
+  pipelines: readonly PipelineTopics[],
+): readonly { readonly groupId: string; readonly topics: readonly string[] }[] {
+  const orders = pipelines.map(({ name, version }) => orderTopic(name, version));
+  const archived = [...inputTopics, ...orders, ...Object.values(resultTopics)];
+  const tasks = pipelines.map(({ name, version, inputs }) => ({ groupId: taskGroup(name, version), topics: inputs }));
+  return [...tasks, { groupId: clickhouseGroup, topics: archived }];
+}

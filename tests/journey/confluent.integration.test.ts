@@ -1,0 +1,3 @@
+import { describeShortJourney } from './short-journey.ts';
+
+describeShortJourney('confluent');

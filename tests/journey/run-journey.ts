@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startEmbeddedBroker } from '../../embedded/broker.ts';
+import { startEmbeddedClickHouse } from '../../embedded/clickhouse.ts';
+import { connectGate } from '../../embedded/gate-client.ts';
+import { inputTopics, readingGroups } from '../../events/topics.ts';
+import type { KafkaDriver, Producer } from '../../kafka/contract.ts';
+import { openKafka } from '../../kafka/open.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { loadMapping } from '../../sources/file/load-mapping.ts';
+import { replayFile } from '../../sources/file/replay.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { type Comparison, compareRevenue } from './compare.ts';
+import { revenueOracle } from './oracle-revenue.ts';
+import { type ServiceChild, startServiceChild } from './service-child.ts';
+import { type Lag, createLagMeter } from './settle.ts';
+import { archivedCount, storedRevenue } from './stored-rows.ts';
+
+export interface JourneyFile {
+  readonly file: string;
+  readonly rows: number;
+}
+
+export interface JourneyOptions {
+  /** In the handbook's columns. */
+  readonly payments: JourneyFile;
+  /** In the Globo set's columns. */
+  readonly clicks?: JourneyFile;
+  readonly driver: KafkaDriver;
+  /** How often the service is killed with SIGKILL, at moments drawn from the seed. */
+  readonly kills: number;
+  readonly seed: number;
+  /** Makes one value wrong in the fold: the comparison must notice. */
+  readonly isFoldBroken?: boolean;
+  readonly timeoutMs: number;
+  readonly say: (line: string) => void;
+}
+
+export interface JourneyOutcome extends Comparison {
+  readonly killed: number;
+  readonly elapsedMs: number;
+}
+
+/** The pipeline's time options, as the service has them by default. */
+const partitions = 4;
+const outOfOrdernessMs = 5_000;
+const database = 'millrace';
+/** The same lag of zero, so many times in a row. */
+const settledReads = 3;
+const readEveryMs = 500;
+
+/** A closing of parts in the opposite order of their opening. */
+type Closing = (() => Promise<unknown>)[];
+
+/**
+ * Input files through broker, task and sinks of a real service, and every final row against the oracle. It starts broker and
+ * ClickHouse itself, and leaves nothing running. Throws when the service ends by itself or time runs out.
+ */
+export async function runJourney(options: JourneyOptions): Promise<JourneyOutcome> {
+  const startedMs = systemClock.nowMs();
+  const closing: Closing = [];
+  const ending = new AbortController();
+  try {
+    const journey = await openJourney(options, closing, ending.signal);
+    await Promise.race([drive(options, journey), watch(options, journey)]);
+    const expected = { ...options.payments, partitions, outOfOrdernessMs };
+    const oracle = await revenueOracle(expected);
+    options.say(`comparing with the oracle's ${oracle.rows.size} rows`);
+    const comparison = await compareRevenue(oracle, storedRevenue(journey.clickhouseUrl, database));
+    return { ...comparison, killed: journey.service.kills(), elapsedMs: systemClock.nowMs() - startedMs };
+  } finally {
+    ending.abort();
+    for (const close of closing.toReversed()) await close();
+  }
+}
+
+interface Journey {
+  readonly clickhouseUrl: string;
+  readonly service: ServiceChild;
+  readonly producer: Producer;
+  readonly readLag: () => Promise<Lag>;
+  /** Rows handed to the broker so far. */
+  readonly sent: Map<string, number>;
+  /** Aborted when the journey is over, whatever its outcome. */
+  readonly ending: AbortSignal;
+}
+
+async function openJourney(options: JourneyOptions, closing: Closing, ending: AbortSignal): Promise<Journey> {
+  const { driver } = options;
+  const parts = { clock: systemClock, logger: silentLogger };
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-journey-'));
+  closing.push(() => rm(folder, { recursive: true, force: true }));
+  const groups = readingGroups([{ name: 'revenue', version: 1, inputs: ['payments'] }]);
+  const broker = await startEmbeddedBroker({ logger: silentLogger, driver, gate: { groups } });
+  closing.push(() => broker.stop());
+  const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(folder, 'clickhouse'), port: 0 });
+  closing.push(() => clickhouse.stop());
+  const kafka = await openKafka({
+    driver,
+    brokers: broker.brokers,
+    clientId: 'journey',
+    metrics: createMetrics(),
+    isEmbedded: true,
+    ...parts,
+  });
+  closing.push(() => kafka.close());
+  const gate = await connectGate(broker.gateAddress);
+  closing.push(() => gate.close());
+  const producer = await kafka.producer({ gate, lingerMs: 5 });
+  for (const topic of inputTopics) await producer.partitionCount(topic);
+  const meter = await createLagMeter(kafka);
+  const service = startServiceChild(
+    {
+      MILLRACE_KAFKA_BROKERS: broker.brokers,
+      MILLRACE_KAFKA_GATE: broker.gateAddress,
+      MILLRACE_KAFKA_DRIVER: driver,
+      MILLRACE_KAFKA_MEMBERSHIP: 'solo',
+      MILLRACE_CLICKHOUSE_URL: clickhouse.url,
+      MILLRACE_SNAPSHOTS_DIR: join(folder, 'snapshots'),
+      MILLRACE_EMBEDDED_DATA_DIR: folder,
+      MILLRACE_SERVER_PORT: String(await freePort()),
+      MILLRACE_LOG_LEVEL: 'warn',
+      ...(options.isFoldBroken && { MILLRACE_BREAK: 'fold' }),
+    },
+    systemClock,
+  );
+  closing.push(() => service.stop());
+  return { clickhouseUrl: clickhouse.url, service, producer, readLag: () => meter.read(), sent: new Map(), ending };
+}
+
+async function drive(options: JourneyOptions, journey: Journey): Promise<void> {
+  await Promise.all([feed(options, journey), crashAlong(options, journey)]);
+  await settle(options, journey);
+}
+
+/** Throws once the service is gone or time is up; a closed gate would hold the feed for ever. */
+async function watch({ timeoutMs }: JourneyOptions, { service, ending }: Journey): Promise<void> {
+  const untilMs = systemClock.nowMs() + timeoutMs;
+  while (!ending.aborted) {
+    const why = service.died() ?? (systemClock.nowMs() > untilMs ? `not done within ${timeoutMs / 1_000} s` : null);
+    if (why !== null) throw new Error(`${why}\n${service.lastWords()}`);
+    await systemClock.sleep(readEveryMs, ending);
+  }
+}
+
+async function feed({ payments, clicks }: JourneyOptions, { producer, sent, ending }: Journey): Promise<void> {
+  const replay = async (topic: string, map: string, { file, rows }: JourneyFile) => {
+    const mapping = await loadMapping(fileURLToPath(new URL(`../../config/mappings/${map}.yaml`, import.meta.url)));
+    const result = await replayFile({
+      file,
+      format: 'csv',
+      mapping,
+      topic,
+      speed: 'max',
+      limit: rows,
+      producer,
+      partitionOf,
+      clock: systemClock,
+      signal: ending,
+      onProgress: (progress) => sent.set(topic, progress.sent),
+    });
+    if (result.bad > 0 || result.sent < rows) throw new Error(`${topic}: ${result.sent} of ${rows} rows were events`);
+  };
+  await Promise.all([
+    replay('payments', 'handbook-payments', payments),
+    clicks && replay('interactions', 'globo-clicks', clicks),
+  ]);
+}
+
+/** Kills the service when the share of payments sent reaches each of its seeded moments. */
+async function crashAlong(
+  { kills, seed, payments, say }: JourneyOptions,
+  { service, sent, ending }: Journey,
+): Promise<void> {
+  const moments = Array.from({ length: kills }, (_, i) => (i + 0.1 + 0.8 * fraction(seed, i)) / kills);
+  for (const moment of moments) {
+    while ((sent.get('payments') ?? 0) < moment * payments.rows && !ending.aborted) await systemClock.sleep(20, ending);
+    if (ending.aborted) return;
+    say(`kill -9 at ${sent.get('payments')} payments sent`);
+    await service.crash();
+  }
+}
+
+/** Resolves when all is folded and inserted, and the archive holds what was sent. */
+async function settle({ say, payments, clicks }: JourneyOptions, journey: Journey): Promise<void> {
+  let zeros = 0;
+  let producedBefore = -1;
+  for (let reads = 0; zeros < settledReads && !journey.ending.aborted; reads++) {
+    const lag = await journey.readLag();
+    const isZero = lag.unfolded === 0 && lag.uninserted === 0 && lag.produced === producedBefore;
+    zeros = isZero ? zeros + 1 : 0;
+    producedBefore = lag.produced;
+    if (reads % 10 === 0) say(`to fold ${lag.unfolded}, to insert ${lag.uninserted}`);
+    await systemClock.sleep(readEveryMs, journey.ending);
+  }
+  const expected = { payments: payments.rows, interactions: clicks?.rows ?? 0 };
+  for (const [topic, rows] of Object.entries(expected)) {
+    const archived = await archivedCount(journey.clickhouseUrl, database, topic);
+    if (archived !== rows) throw new Error(`the archive has ${archived} of ${rows} ${topic}`);
+  }
+}
+
+/** A number in [0, 1) from a seed and an index (splitmix32). */
+function fraction(seed: number, index: number): number {
+  let z = Math.imul(seed + index + 1, 0x9e3779b9);
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return ((z ^ (z >>> 15)) >>> 0) / 4_294_967_296;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}

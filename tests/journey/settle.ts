@@ -1,0 +1,56 @@
+import { clickhouseGroup, inputTopics, resultTopics, taskGroup } from '../../events/topics.ts';
+import type { Kafka, Membership } from '../../kafka/contract.ts';
+import type { Source, TopicPartition } from '../../sources/source.ts';
+
+/** How far everything has come: zero on both counts means that all is folded and all is inserted. */
+export interface Lag {
+  /** Input records that the revenue task has not committed. */
+  readonly unfolded: number;
+  /** Records of inputs and results that are not committed as inserted. */
+  readonly uninserted: number;
+  /** All ends together: while it moves, nothing is settled. */
+  readonly produced: number;
+}
+
+export interface LagMeter {
+  read(): Promise<Lag>;
+}
+
+/** Reads the positions that the services commit, as Kafka's own tools would. */
+export async function createLagMeter(kafka: Kafka): Promise<LagMeter> {
+  const reader = await kafka.reader();
+  const sinkTopics = [...inputTopics, ...Object.values(resultTopics)];
+  const members = await Promise.all([
+    kafka.membership({ groupId: taskGroup('revenue', 1), topics: ['payments'], kind: 'solo' }),
+    kafka.membership({ groupId: clickhouseGroup, topics: sinkTopics, kind: 'solo' }),
+  ]);
+  return {
+    read: async () => {
+      const [unfolded, inserted] = await Promise.all([
+        behind(reader, members[0], ['payments']),
+        behind(reader, members[1], sinkTopics),
+      ]);
+      return { unfolded: unfolded.behind, uninserted: inserted.behind, produced: inserted.end };
+    },
+  };
+}
+
+async function behind(reader: Source, member: Membership, topics: readonly string[]) {
+  const partitions = (await Promise.all(topics.map((topic) => partitionsOf(reader, topic)))).flat();
+  const committed = await member.committed(partitions);
+  // Ends after positions: what is produced in between shows as lag, never as none.
+  const ends = await Promise.all(partitions.map((partition) => reader.bounds(partition)));
+  return partitions.reduce(
+    (sum, _, i) => {
+      const end = Number(ends[i]?.endOffset ?? 0n);
+      const next = Math.max(0, Number(committed[i]?.nextOffset ?? 0n));
+      return { behind: sum.behind + Math.max(0, end - next), end: sum.end + end };
+    },
+    { behind: 0, end: 0 },
+  );
+}
+
+async function partitionsOf(reader: Source, topic: string): Promise<readonly TopicPartition[]> {
+  const count = await reader.partitionCount(topic);
+  return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+}
