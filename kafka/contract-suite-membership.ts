@@ -24,12 +24,19 @@ export function membershipSuite(given: () => Bench): void {
     expect((await member.committed(asked)).map(({ nextOffset }) => nextOffset)).toEqual([-1n, -1n]);
     const commits = [3n, 5n, 9n].map((nextOffset) => member.commit([{ topic, partition: 0, nextOffset }]));
     await Promise.all(commits);
-    await member.commit([{ topic: 'another', partition: 0, nextOffset: 4n }]); // not ours: left out
+    const input = await createTopic();
+    await member.commit([
+      { topic, partition: 9, nextOffset: 4n }, // not ours: left out
+      { topic: input, partition: 2, nextOffset: 6n }, // not a topic of the membership: as given
+    ]);
     await member.close();
     const later = await given().kafka.membership(options);
     expect((await later.committed(asked)).map(({ nextOffset }) => nextOffset)).toEqual([9n, -1n]);
-    const foreign = await later.committed([{ topic: 'another', partition: 0 }]);
-    expect(foreign[0]?.nextOffset).toBe(-1n);
+    const others = [
+      { topic, partition: 9 },
+      { topic: input, partition: 2 },
+    ];
+    expect((await later.committed(others)).map(({ nextOffset }) => nextOffset)).toEqual([-1n, 6n]);
     await later.close();
     await expect(later.commit([])).rejects.toMatchObject({ code: 'kafka_closed' });
   });

@@ -90,6 +90,7 @@ function positions(given: () => Bench, withReader: WithReader, send: Send): void
       expect(() => reader.read(tp, 0n)).toThrow('read already');
       stream.close();
       expect(() => stream.poll()).toThrow('closed');
+      await expect(reader.read(tp, 0n).next(20_000)).rejects.toMatchObject({ code: 'topic_missing' });
     });
   });
 }

@@ -71,7 +71,10 @@ export interface NextOffset extends TopicPartition {
 export interface Membership {
   readonly kind: 'group' | 'solo';
   start(handlers: MembershipHandlers): Promise<void>;
-  /** Commits; partitions that this member does not own now are left out. */
+  /**
+   * Commits. Of the membership's own topics, partitions that this member does not own now are left out; other topics
+   * (the inputs of a task, whose membership is over its order topic) are committed as given.
+   */
   commit(offsets: readonly NextOffset[]): Promise<void>;
   /** The group's committed next offsets; −1n where there is none. Any partition may be asked for. */
   committed(partitions: readonly TopicPartition[]): Promise<readonly NextOffset[]>;

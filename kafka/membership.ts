@@ -87,7 +87,8 @@ class Member implements Membership {
   async commit(offsets: readonly NextOffset[]): Promise<void> {
     if (this.#closing) throw new KafkaError('kafka_closed', 'the membership is closed');
     // The broker accepts a live member's commit for a partition that it no longer owns: we do not.
-    const ours = offsets.filter((offset) => this.#owned.has(topicPartitionName(offset)));
+    const { topics } = this.#options;
+    const ours = offsets.filter((tp) => this.#owned.has(topicPartitionName(tp)) || !topics.includes(tp.topic));
     if (ours.length === 0) return;
     const done = this.#committer.commit(ours);
     this.#scheduleServe();

@@ -1,5 +1,5 @@
 import { SourceError } from '../sources/source.ts';
-import type { Availability, KafkaContext } from './connection.ts';
+import { countPartitions, type Availability, type KafkaContext } from './connection.ts';
 import type { NativeConsumer, NativeMessage } from './driver.ts';
 import { kafkaError, nativeCode, sourceError } from './errors.ts';
 import { judgeRange, queryRange } from './reader-range.ts';
@@ -21,6 +21,9 @@ const idleWaitMs = 20;
 /** Messages made into objects at once: about 5 ms of the event loop. */
 const messagesMax = 1_000;
 const recheckMs = 50;
+const probeMs = 500;
+/** A partition that says nothing for so long may not exist: the driver does not tell. */
+const silenceMs = 5_000;
 
 /** Starts consuming. Failures end up in the streams, never here. */
 export function createConsumeLoop(
@@ -32,7 +35,10 @@ export function createConsumeLoop(
   const state = new LoopState(context, client, availability, streams);
   const done = state.run();
   return {
-    assign: (stream) => state.change(() => state.assignNow(stream)),
+    assign: (stream) => {
+      state.change(() => state.assignNow(stream));
+      state.watchSilence(stream);
+    },
     unassign: (stream) => state.change(() => state.unassignNow(stream)),
     nudge: () => state.nudge(),
     stop: () => {
@@ -56,6 +62,7 @@ class LoopState {
   #wakeUp: () => void = () => {};
   #isBusy = false;
   #mustCheck = false;
+  #isProbing = false;
 
   constructor(context: KafkaContext, client: NativeConsumer, availability: Availability, streams: StreamSet) {
     this.#context = context;
@@ -83,9 +90,22 @@ class LoopState {
       this.#changes = [];
       for (const apply of changes) apply();
       if (this.#mustCheck) await this.#check();
+      if (!this.#availability.isAvailable()) void this.#probe();
       if (this.#control()) this.#deliver(await this.#consume());
       else await this.#untilNudged();
     }
+  }
+
+  watchSilence(stream: ReaderStream): void {
+    const look = async (): Promise<void> => {
+      if (this.isStopping || stream.wasInRange || stream.phase !== 'reading') return;
+      const count = await countPartitions(this.#context, this.#client, stream.topic).catch(() => null);
+      if (count === null || stream.partition < count) return this.watchSilence(stream);
+      stream.fail('topic_missing', `${stream.name} does not exist: ${stream.topic} has ${count} partitions`);
+      this.change(() => this.unassignNow(stream));
+      this.#streams.wake();
+    };
+    setTimeout(() => void look(), silenceMs).unref();
   }
 
   assignNow(stream: ReaderStream): void {
@@ -183,6 +203,21 @@ class LoopState {
       this.#mustCheck = true;
       this.nudge();
     }, recheckMs);
+  }
+
+  /** Silent partitions say nothing when the broker is back: ask, beside the loop. */
+  async #probe(): Promise<void> {
+    const [stream] = this.#streams.all();
+    if (this.#isProbing || stream === undefined) return;
+    this.#isProbing = true;
+    try {
+      await queryRange(this.#context, this.#client, stream);
+      this.#availability.heard();
+    } catch {
+      await this.#context.clock.sleep(probeMs, this.#context.closing);
+    } finally {
+      this.#isProbing = false;
+    }
   }
 
   /** False: look again later. */
