@@ -13,7 +13,7 @@ export function createWake(clock: Pick<Clock, 'sleep'>): Wake {
   return {
     wake() {
       isDue = true;
-      waiting?.abort();
+      waiting?.abort('woken');
     },
     async wait(maxMs) {
       if (!isDue) {
