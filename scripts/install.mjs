@@ -43,8 +43,7 @@ export function install(root, isTerminal = process.stdout.isTTY) {
   const child = spawn(command, [...args, 'ci', '--no-audit', '--no-fund'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Kafka clients are built from source where no binary can be had: use every core.
-    env: { ...process.env, JOBS: 'max' },
+    env: buildEnvironment(),
   });
   const output = createWriteStream(log);
   child.stdout.pipe(output, { end: false });
@@ -67,6 +66,13 @@ export function install(root, isTerminal = process.stdout.isTTY) {
     child.on('close', (code, signal) => end(code ?? 1, signal ? ` (${signal})` : ''));
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal));
   });
+}
+
+/** The Kafka clients' makefiles break when run in parallel (config.h has no rule); npm builds the two beside each other anyway. */
+function buildEnvironment() {
+  const env = { ...process.env };
+  for (const name of ['JOBS', 'npm_config_jobs', 'MAKEFLAGS']) delete env[name];
+  return env;
 }
 
 /** npm as it started us, else the one on the path. */
