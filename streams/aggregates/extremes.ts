@@ -1,3 +1,4 @@
+// The extremes: numbers only, null of nothing, any order.
 import type { Aggregate } from './aggregate.ts';
 
 type Extreme = Aggregate<number, number | null, number | null>;

@@ -1,3 +1,4 @@
+// The mean: kept as sum and count, divided only when it is asked for.
 import type { Aggregate } from './aggregate.ts';
 import { type Sum, sum } from './sum.ts';
 

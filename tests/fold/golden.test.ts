@@ -195,6 +195,16 @@ describe('late records', () => {
     ]);
   });
 
+  test('[C8] a correction in the very entry that ends the allowed lateness is still published', () => {
+    const log = new EntryLog();
+    const fold = revenuePipeline({ allowedLatenessMs: 10_000 });
+    const entry = (...times: number[]) =>
+      log.append({ clockMs: CLOCK, records: times.map((atMs) => record(payment({ atMs }))) });
+    expect(brief(windowRows(fold.fold(entry(0, 65_000))))).toEqual(['final FR/EUR 0 n=1']);
+    // The second record moves the watermark to 1:20, the window takes nothing more after 1:10: before the third it goes.
+    expect(brief(windowRows(fold.fold(entry(1, 85_000, 86_000))))).toEqual(['corrected FR/EUR 0 n=2']);
+  });
+
   //   window 0:00–1:00, allowed lateness 10 s, watermark 5 s behind
   //   ──┬──────────────────┬────────┬─────────▶ watermark
   //     0:00   open       1:00     1:10  gone
