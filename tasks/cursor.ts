@@ -4,6 +4,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import { isRetryable } from './park.ts';
 import { copyBatch, cutBatch, indexAtOrAfter, offsetAt, recordCrc } from './range.ts';
 import { createWake } from './wake.ts';
+import type { Wake } from './wake.ts';
 
 /** A range that could be ordered now. */
 export interface PlannedRange {
@@ -48,130 +49,130 @@ const retryFirstMs = 200;
 const retryMaxMs = 5_000;
 
 export function createCursor(options: CursorOptions): Cursor {
-  let reading = startReading(options, options.nextOffset);
-  const held = () => reading.held;
+  let reading = new Reading(options, options.nextOffset);
   return {
     topicPartition: options.topicPartition,
     position: () => reading.position,
     endOffset: () => reading.endOffset(),
     failure: () => reading.failure,
-    peek: (from, recordsMax, bytesMax) => peek(held(), from, recordsMax, bytesMax),
+    peek: (from, recordsMax, bytesMax) => peek(reading.held, from, recordsMax, bytesMax),
     take: (from, to) => reading.take(from, to),
     reset(nextOffset) {
       reading.close();
-      reading = startReading(options, nextOffset);
+      reading = new Reading(options, nextOffset);
     },
     close: () => reading.close(),
   };
 }
 
-interface Reading {
-  held: RecordBatch[];
+/** Reads one partition on and on from an offset, pausing while enough is held. */
+class Reading {
+  readonly held: RecordBatch[] = [];
   position: bigint;
-  failure: Error | null;
-  endOffset(): bigint;
-  take(from: bigint, to: bigint): Promise<RecordBatch[]>;
-  close(): void;
-}
+  failure: Error | null = null;
+  readonly #options: CursorOptions;
+  readonly #room: Wake;
+  readonly #arrived: Wake;
+  #stream: PartitionStream | null = null;
+  #heldEnd: bigint;
+  #heldBytes = 0;
+  /** A range that somebody waits for is read beyond the bound. */
+  #wantedTo: bigint;
+  #lastEnd = -1n;
+  #isClosed = false;
 
-/** Reads one partition on and on from `nextOffset`, pausing while enough is held. */
-function startReading(options: CursorOptions, nextOffset: bigint): Reading {
-  const { source, topicPartition, clock } = options;
-  const room = createWake(clock);
-  const arrived = createWake(clock);
-  let stream: PartitionStream | null = null;
-  let heldEnd = nextOffset;
-  let heldBytes = 0;
-  let wantedTo = nextOffset;
-  let isClosed = false;
-  let lastEnd = -1n;
+  constructor(options: CursorOptions, nextOffset: bigint) {
+    this.#options = options;
+    this.#room = createWake(options.clock);
+    this.#arrived = createWake(options.clock);
+    this.position = this.#heldEnd = this.#wantedTo = nextOffset;
+    void this.#pump();
+  }
 
-  const closeStream = (): void => {
-    stream?.close();
-    stream = null;
-  };
-  const reading: Reading = {
-    held: [],
-    position: nextOffset,
-    failure: null,
-    endOffset() {
-      const heard = stream?.endOffset() ?? -1n;
-      if (heard >= 0n) lastEnd = heard;
-      return lastEnd;
-    },
-    async take(from, to) {
-      if (from !== reading.position) throw new Error(`take at ${from}, position is ${reading.position}`);
-      wantedTo = to;
-      while (heldEnd < to) {
-        if (isClosed) throw new SourceError('closed', 'the cursor was closed');
-        if (reading.failure) throw reading.failure;
-        room.wake();
-        await arrived.wait(pollWaitMs);
-      }
-      const taken = cutHeld(reading, to);
-      heldBytes = reading.held.reduce((sum, batch) => sum + batch.bytes.length, 0);
-      room.wake();
-      return taken;
-    },
-    close() {
-      isClosed = true;
-      closeStream();
-      room.wake();
-      arrived.wake();
-    },
-  };
+  endOffset(): bigint {
+    const heard = this.#stream?.endOffset() ?? -1n;
+    if (heard >= 0n) this.#lastEnd = heard;
+    return this.#lastEnd;
+  }
 
-  const receive = (batch: RecordBatch): void => {
-    heldEnd = batch.nextOffset;
-    reading.held.push(copyBatch(batch));
-    heldBytes += reading.held.at(-1)?.bytes.length ?? 0;
-    arrived.wake();
-    options.onArrival();
-  };
-  const pump = async (): Promise<void> => {
+  async take(from: bigint, to: bigint): Promise<RecordBatch[]> {
+    if (from !== this.position) throw new Error(`take at ${from}, position is ${this.position}`);
+    this.#wantedTo = to;
+    while (this.#heldEnd < to) {
+      if (this.#isClosed) throw new SourceError('closed', 'the cursor was closed');
+      if (this.failure) throw this.failure;
+      this.#room.wake();
+      await this.#arrived.wait(pollWaitMs);
+    }
+    const taken = cutHeld(this.held, from, to);
+    this.position = to;
+    this.#heldBytes = this.held.reduce((sum, batch) => sum + batch.bytes.length, 0);
+    this.#room.wake();
+    return taken;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#closeStream();
+    this.#room.wake();
+    this.#arrived.wake();
+  }
+
+  async #pump(): Promise<void> {
     let retryMs = retryFirstMs;
-    while (!isClosed) {
-      if (heldBytes >= options.queueBytesMax && heldEnd >= wantedTo) {
-        await room.wait(pollWaitMs);
-        continue;
-      }
+    while (!this.#isClosed && !this.failure) {
       try {
-        stream ??= source.read(topicPartition, heldEnd);
-        const batch = await stream.next(pollWaitMs);
-        if (isClosed) return;
+        if (this.#isFull()) await this.#room.wait(pollWaitMs);
+        else await this.#readSome();
         retryMs = retryFirstMs;
-        if (batch && batch.nextOffset > heldEnd) receive(batch);
       } catch (error) {
-        if (isClosed) return;
-        closeStream();
-        if (!isRetryable(error)) {
-          reading.failure = error instanceof Error ? error : new Error(String(error));
-          arrived.wake();
-          options.onArrival();
-          return;
-        }
-        await clock.sleep(retryMs);
+        if (this.#isClosed) return;
+        this.#closeStream();
+        if (isRetryable(error)) await this.#options.clock.sleep(retryMs);
+        else this.#fail(error);
         retryMs = Math.min(retryMaxMs, retryMs * 2);
       }
     }
-  };
-  void pump();
-  return reading;
+  }
+
+  #isFull(): boolean {
+    return this.#heldBytes >= this.#options.queueBytesMax && this.#heldEnd >= this.#wantedTo;
+  }
+
+  async #readSome(): Promise<void> {
+    this.#stream ??= this.#options.source.read(this.#options.topicPartition, this.#heldEnd);
+    const batch = await this.#stream.next(pollWaitMs);
+    if (this.#isClosed || !batch || batch.nextOffset <= this.#heldEnd) return;
+    const copy = copyBatch(batch);
+    this.held.push(copy);
+    this.#heldEnd = batch.nextOffset;
+    this.#heldBytes += copy.bytes.length;
+    this.#arrived.wake();
+    this.#options.onArrival();
+  }
+
+  #fail(error: unknown): void {
+    this.failure = error instanceof Error ? error : new Error(String(error));
+    this.#arrived.wake();
+    this.#options.onArrival();
+  }
+
+  #closeStream(): void {
+    this.#stream?.close();
+    this.#stream = null;
+  }
 }
 
-/** Takes everything before `to` out of what is held. */
-function cutHeld(reading: Reading, to: bigint): RecordBatch[] {
+/** Takes [from, to) out of what is held. */
+function cutHeld(held: RecordBatch[], from: bigint, to: bigint): RecordBatch[] {
   const taken: RecordBatch[] = [];
-  for (;;) {
-    const batch = reading.held[0];
-    if (!batch) break;
-    const first = indexAtOrAfter(batch, reading.position);
+  for (let batch = held[0]; batch; batch = held[0]) {
+    const first = indexAtOrAfter(batch, from);
     const last = indexAtOrAfter(batch, to);
     if (last > first) taken.push(cutBatch(batch, first, last, batch.nextOffset < to ? batch.nextOffset : to));
     if (batch.nextOffset > to) break;
-    reading.held.shift();
+    held.shift();
   }
-  reading.position = to;
   return taken;
 }
 

@@ -7,10 +7,11 @@ import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import { ParkError, isRetryable } from './park.ts';
 import type { ParkCode } from './park.ts';
 import { runTerm } from './term.ts';
-import type { TermEnd, TermControl } from './owner.ts';
+import type { TermControl } from './owner.ts';
 import type { TermView } from './term.ts';
 import type { TaskMetrics } from './task-metrics.ts';
 import { createWake } from './wake.ts';
+import type { Wake } from './wake.ts';
 
 /** What one shard is doing. `standing_by`: another one owns it; `retrying`: something that passes by itself. */
 export type TaskState =
@@ -48,136 +49,174 @@ const retryFirstMs = 500;
 const retryMaxMs = 30_000;
 
 export function createTask(options: TaskOptions): Task {
-  const { service, tuning, shard, metrics } = options;
-  const { clock, logger, random } = service;
-  const wake = createWake(clock);
-  const committer = createCommitter(options);
-  let isAssigned = false;
-  let isDraining = false;
-  let isStopped = false;
-  let state: TaskState = 'unassigned';
-  let parked: ParkedBecause | null = null;
-  let trouble: string | null = null;
-  let view: TermView | null = null;
-  let counter = 0;
-  const writerId = Array.from({ length: 4 }, () =>
-    Math.floor(random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0'),
-  ).join('');
-  const newId = (): string => `${writerId}.${(counter++).toString(36)}`;
+  return new ShardTask(options);
+}
 
-  const pause = async (ms: number): Promise<void> => {
-    const untilMs = clock.nowMs() + ms;
-    while (isAssigned && !isDraining && !isStopped && clock.nowMs() < untilMs) await wake.wait(untilMs - clock.nowMs());
-  };
-  const term = (control: TermControl): Promise<TermEnd> =>
-    runTerm({
-      ...{ service, tuning, shard, identity: options.identity, metrics, control, wake, newId },
-      commit: (at, nowMs) => committer.tick(at, nowMs),
-      commitLast: (at) => committer.now(at),
-      onOpen: (at) => (view = at),
-      onPhase: (phase) => (state = phase),
-      onOwned: () => (state = 'owner'),
-    });
-  const park = (error: ParkError): void => {
-    const { code, message, command } = error;
-    parked = { code, message, command };
-    state = 'parked';
-    metrics.parked(shard, true);
-    metrics.termEnded(code);
-    logger.error({ shard, code, err: error }, `task parked: ${message}. What to do: ${command}`);
-  };
-  /** After losing the shard while it is still assigned to us. */
-  const standBy = async (): Promise<void> => {
-    state = 'standing_by';
-    if (service.membership.kind === 'group') await pause(tuning.reclaimMaxMs * (0.2 + 0.8 * random()));
-    else await waitForSilence(options, pause, () => isAssigned && !isDraining && !isStopped);
-  };
-  const onError = async (error: unknown, retryMs: number): Promise<void> => {
-    if (error instanceof ParkError) return park(error);
-    if (!isRetryable(error))
-      return park(new ParkError('internal', error instanceof Error ? error.message : String(error), error));
-    trouble = error instanceof Error ? error.message : String(error);
-    state = 'retrying';
-    metrics.termEnded('retry');
-    logger.warn({ shard, err: error, retryMs }, 'task starts again');
-    await pause(retryMs);
-  };
-  const run = async (): Promise<void> => {
+class ShardTask implements Task {
+  readonly #options: TaskOptions;
+  readonly #wake: Wake;
+  readonly #committer: Committer;
+  readonly #running: Promise<void>;
+  readonly #writerId: string;
+  #ids = 0;
+  #isAssigned = false;
+  #isDraining = false;
+  #isStopped = false;
+  #state: TaskState = 'unassigned';
+  #parked: ParkedBecause | null = null;
+  #trouble: string | null = null;
+  #view: TermView | null = null;
+
+  constructor(options: TaskOptions) {
+    const { clock, random } = options.service;
+    this.#options = options;
+    this.#wake = createWake(clock);
+    this.#committer = createCommitter(options);
+    this.#writerId = Array.from({ length: 4 }, () => hex32(random())).join('');
+    this.#running = this.#run();
+  }
+
+  state(): TaskState {
+    return this.#state;
+  }
+  parkedBecause(): ParkedBecause | null {
+    return this.#parked;
+  }
+  trouble(): string | null {
+    return this.#trouble;
+  }
+  view(): TermView | null {
+    return this.#view;
+  }
+
+  setAssigned(isAssigned: boolean): void {
+    this.#isAssigned = isAssigned;
+    this.#wake.wake();
+  }
+
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#wake.wake();
+    const overdue = this.#options.service.clock.sleep(this.#options.tuning.drainMs);
+    await Promise.race([this.#running, overdue]);
+    this.#isStopped = true;
+    this.#wake.wake();
+  }
+
+  async #run(): Promise<void> {
     let retryMs = retryFirstMs;
-    while (!isDraining && !isStopped && !parked) {
-      if (!isAssigned) {
-        state = 'unassigned';
-        await wake.wait(60_000);
+    while (!this.#isDraining && !this.#isStopped && !this.#parked) {
+      if (!this.#isAssigned) {
+        this.#state = 'unassigned';
+        await this.#wake.wait(60_000);
         continue;
       }
-      await (service.failpoint ?? noFailpoint)('in-assign');
-      const control: TermControl = { isStopped: () => isStopped || !isAssigned, isDraining: () => isDraining };
       try {
-        const end = await term(control);
-        trouble = null;
+        await this.#oneTerm();
+        this.#trouble = null;
         retryMs = retryFirstMs;
-        metrics.termEnded(end);
-        if (end === 'deposed' || end === 'claim_lost') {
-          logger.info({ shard, end }, 'another instance owns the task');
-          await standBy();
-        }
       } catch (error) {
-        if (isStopped) break;
-        await onError(error, retryMs);
+        if (this.#isStopped) break;
+        await this.#onError(error, retryMs);
         retryMs = Math.min(retryMaxMs, retryMs * 2);
-      } finally {
-        view = null;
       }
     }
-    if (!parked) state = 'stopped';
-  };
-  const running = run();
+    if (!this.#parked) this.#state = 'stopped';
+  }
 
-  return {
-    setAssigned(assigned) {
-      isAssigned = assigned;
-      wake.wake();
-    },
-    async drain() {
-      isDraining = true;
-      wake.wake();
-      const deadline = clock.sleep(tuning.drainMs).then(() => {
-        isStopped = true;
-        wake.wake();
-      });
-      await Promise.race([running, deadline]);
-      isStopped = true;
-    },
-    state: () => state,
-    parkedBecause: () => parked,
-    trouble: () => trouble,
-    view: () => view,
-  };
+  async #oneTerm(): Promise<void> {
+    const { service, tuning, shard, metrics, identity } = this.#options;
+    await (service.failpoint ?? noFailpoint)('in-assign');
+    const control: TermControl = {
+      isStopped: () => this.#isStopped || !this.#isAssigned,
+      isDraining: () => this.#isDraining,
+    };
+    const running = runTerm({
+      ...{ service, tuning, shard, identity, metrics, control },
+      wake: this.#wake,
+      newId: () => `${this.#writerId}.${(this.#ids++).toString(36)}`,
+      commit: (view, nowMs) => this.#committer.tick(view, nowMs),
+      commitLast: (view) => this.#committer.now(view),
+      onOpen: (view) => (this.#view = view),
+      onPhase: (phase) => (this.#state = phase),
+      onOwned: () => (this.#state = 'owner'),
+    });
+    const end = await running.finally(() => (this.#view = null));
+    metrics.termEnded(end);
+    if (end !== 'deposed' && end !== 'claim_lost') return;
+    service.logger.info({ shard, end }, 'another instance owns the task');
+    await this.#standBy();
+  }
+
+  /** After losing the shard while it is still assigned to us. */
+  async #standBy(): Promise<void> {
+    const { service, tuning } = this.#options;
+    this.#state = 'standing_by';
+    if (service.membership.kind === 'group') await this.#pause(tuning.reclaimMaxMs * (0.2 + 0.8 * service.random()));
+    else await waitForSilence(this.#options, (ms) => this.#pause(ms));
+  }
+
+  async #onError(error: unknown, retryMs: number): Promise<void> {
+    const { service, shard, metrics } = this.#options;
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof ParkError) return this.#park(error);
+    if (!isRetryable(error)) return this.#park(new ParkError('internal', message, error));
+    this.#trouble = message;
+    this.#state = 'retrying';
+    metrics.termEnded('retry');
+    service.logger.warn({ shard, err: error, retryMs }, 'task starts again');
+    await this.#pause(retryMs);
+  }
+
+  #park(error: ParkError): void {
+    const { service, shard, metrics } = this.#options;
+    const { code, message, command } = error;
+    this.#parked = { code, message, command };
+    this.#state = 'parked';
+    metrics.parked(shard, true);
+    metrics.termEnded(code);
+    service.logger.error({ shard, code, err: error }, `task parked: ${message}. What to do: ${command}`);
+  }
+
+  /** False as soon as the task has something else to do than to wait. */
+  async #pause(ms: number): Promise<boolean> {
+    const { clock } = this.#options.service;
+    const untilMs = clock.nowMs() + ms;
+    const goesOn = (): boolean => this.#isAssigned && !this.#isDraining && !this.#isStopped;
+    while (goesOn() && clock.nowMs() < untilMs) await this.#wake.wait(untilMs - clock.nowMs());
+    return goesOn();
+  }
 }
+
+const hex32 = (random: number): string =>
+  Math.floor(random * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
 
 /** A deposed solo owner claims again only after the log was silent for long: the new owner's heartbeats keep it away. */
 async function waitForSilence(
   { service, tuning, shard }: TaskOptions,
-  pause: (ms: number) => Promise<void>,
-  goesOn: () => boolean,
+  pause: (ms: number) => Promise<boolean>,
 ): Promise<void> {
   const { clock, order, random, orderTopic } = service;
   const silenceMs = tuning.ownerSilenceMs * (1 + 0.5 * random());
   let lastEnd = -1n;
   let sinceMs = clock.nowMs();
-  while (goesOn()) {
+  do {
     const bounds = await order.bounds({ topic: orderTopic, partition: shard }).catch(() => null);
     const nowMs = clock.nowMs();
     if (!bounds || bounds.endOffset !== lastEnd) [lastEnd, sinceMs] = [bounds?.endOffset ?? -1n, nowMs];
     else if (nowMs - sinceMs >= silenceMs) return;
-    await pause(Math.min(500, tuning.ownerSilenceMs / 10));
-  }
+  } while (await pause(Math.min(500, tuning.ownerSilenceMs / 10)));
+}
+
+interface Committer {
+  tick(view: TermView, nowMs: number): void;
+  now(view: TermView): Promise<void>;
 }
 
 /** Commits the folded positions: for Kafka's tools, and for the embedded broker's gate. No fold reads them back. */
-function createCommitter({ service, tuning, shard }: TaskOptions) {
+function createCommitter({ service, tuning, shard }: TaskOptions): Committer {
   const { membership, logger, orderTopic } = service;
   const commit = service.commit ?? ((offsets: readonly NextOffset[]) => membership.commit(offsets));
   let lastMs = -Infinity;

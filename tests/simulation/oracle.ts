@@ -1,5 +1,5 @@
 import { parseTopicPartition } from '../../sources/source.ts';
-import type { FoldEntry, OrderRecord } from '../contract.ts';
+import type { FoldEntry, OrderClaim, OrderEntry, OrderRecord } from '../../tasks/contract.ts';
 import { toBatch } from './broker.ts';
 import type { SimBroker, SimRecord } from './broker.ts';
 import { chainOf, resultTopic } from './counting-fold.ts';
@@ -29,6 +29,8 @@ interface Rules {
   positions: Map<string, bigint> | null;
 }
 
+type Ranges = readonly { readonly name: string; readonly taken: readonly SimRecord[]; readonly to: bigint }[];
+
 export function createOracle(broker: SimBroker, orderTopic: string, shard: number): Oracle {
   const log = broker.partition({ topic: orderTopic, partition: shard });
   const rules: Rules = { lastClaim: null, head: null, epoch: 0, clockMs: 0, positions: null };
@@ -40,67 +42,27 @@ export function createOracle(broker: SimBroker, orderTopic: string, shard: numbe
   let claims = 0;
   let ignored = 0;
 
-  const claim = (record: OrderRecord & { kind: 'claim' }): boolean => {
-    if (record.replaces !== rules.lastClaim) return false;
-    if (!rules.positions) {
-      if (!record.genesis) return false;
-      rules.epoch = record.genesis.epoch;
-      rules.positions = new Map(Object.entries(record.genesis.starts).map(([name, at]) => [name, BigInt(at)]));
-    }
-    rules.lastClaim = rules.head = record.id;
-    rules.clockMs = Math.max(rules.clockMs, record.clockMs);
-    claims++;
-    return true;
-  };
-  const entry = (record: OrderRecord & { kind: 'entry' }, orderOffset: bigint): boolean => {
-    if (!rules.positions || record.prev !== rules.head) return false;
-    const positions = new Map(rules.positions);
-    for (const [name, start] of record.joins ?? []) positions.set(name, BigInt(start));
-    const events: { readonly name: string; readonly taken: SimRecord[]; readonly to: bigint }[] = [];
-    for (const [name, from, to] of record.ranges) {
-      if (positions.get(name) !== BigInt(from)) return false;
-      positions.set(name, BigInt(to));
-      const all = broker.partition(parseTopicPartition(name)).records;
-      events.push({
-        name,
-        to: BigInt(to),
-        taken: all.filter((r) => r.offset >= BigInt(from) && r.offset < BigInt(to)),
-      });
-    }
-    rules.positions = positions;
-    rules.head = record.id;
-    rules.clockMs = Math.max(rules.clockMs, record.clockMs);
-    const read = events.map(({ name }) => name);
-    const folded: FoldEntry = {
-      orderOffset,
-      epoch: rules.epoch,
-      entryId: record.id,
-      clockMs: rules.clockMs,
-      batches: events.map(({ name, taken, to }) => toBatch(parseTopicPartition(name), taken, to)),
-      idle: record.idle.filter((name) => !read.includes(name)),
-      partitions: [...positions.keys()].sort(),
-      hasSkip: false,
-    };
-    chain = chainOf(chain, folded);
+  const fold = (record: OrderEntry, orderOffset: bigint, ranges: Ranges): void => {
+    chain = chainOf(chain, foldEntryOf(rules, record, orderOffset, ranges));
     chains.set(orderOffset, chain);
-    results.push(
-      ...count(
-        totals,
-        events.flatMap(({ taken }) => taken),
-        rules.epoch,
-        Number(orderOffset),
-      ),
-    );
-    return true;
+    const taken = ranges.flatMap((range) => range.taken);
+    results.push(...count(totals, taken, rules.epoch, Number(orderOffset)));
+  };
+  const read = ({ value, offset }: SimRecord): void => {
+    const record = JSON.parse(Buffer.from(value ?? []).toString()) as OrderRecord;
+    if (record.kind === 'claim') {
+      if (claimCounts(rules, record)) claims++;
+      else ignored++;
+      return;
+    }
+    const ranges = entryCounts(broker, rules, record);
+    if (ranges) fold(record, offset, ranges);
+    else ignored++;
   };
 
   return {
     advance() {
-      for (; next < log.records.length; next++) {
-        const { value, offset } = log.records[next] ?? { value: null, offset: 0n };
-        const record = JSON.parse(Buffer.from(value ?? []).toString()) as OrderRecord;
-        if (!(record.kind === 'claim' ? claim(record) : entry(record, offset))) ignored++;
-      }
+      for (let record = log.records[next]; record; record = log.records[++next]) read(record);
     },
     chainAt: (orderOffset) => chains.get(orderOffset),
     results: () => results,
@@ -108,6 +70,51 @@ export function createOracle(broker: SimBroker, orderTopic: string, shard: numbe
     nextOffset: () => BigInt(next),
     claims: () => claims,
     ignored: () => ignored,
+  };
+}
+
+function claimCounts(rules: Rules, record: OrderClaim): boolean {
+  if (record.replaces !== rules.lastClaim) return false;
+  if (!rules.positions) {
+    if (!record.genesis) return false;
+    rules.epoch = record.genesis.epoch;
+    rules.positions = new Map(Object.entries(record.genesis.starts).map(([name, at]) => [name, BigInt(at)]));
+  }
+  rules.lastClaim = rules.head = record.id;
+  rules.clockMs = Math.max(rules.clockMs, record.clockMs);
+  return true;
+}
+
+/** What the entry reads, or null when it does not count. */
+function entryCounts(broker: SimBroker, rules: Rules, record: OrderEntry): Ranges | null {
+  if (!rules.positions || record.prev !== rules.head) return null;
+  const positions = new Map(rules.positions);
+  for (const [name, start] of record.joins ?? []) positions.set(name, BigInt(start));
+  const ranges = [];
+  for (const [name, from, to] of record.ranges) {
+    if (positions.get(name) !== BigInt(from)) return null;
+    positions.set(name, BigInt(to));
+    const all = broker.partition(parseTopicPartition(name)).records;
+    const taken = all.filter(({ offset }) => offset >= BigInt(from) && offset < BigInt(to));
+    ranges.push({ name, to: BigInt(to), taken });
+  }
+  rules.positions = positions;
+  rules.head = record.id;
+  rules.clockMs = Math.max(rules.clockMs, record.clockMs);
+  return ranges;
+}
+
+function foldEntryOf(rules: Rules, record: OrderEntry, orderOffset: bigint, ranges: Ranges): FoldEntry {
+  const read = ranges.map(({ name }) => name);
+  return {
+    orderOffset,
+    epoch: rules.epoch,
+    entryId: record.id,
+    clockMs: rules.clockMs,
+    batches: ranges.map(({ name, taken, to }) => toBatch(parseTopicPartition(name), taken, to)),
+    idle: record.idle.filter((name) => !read.includes(name)),
+    partitions: [...(rules.positions?.keys() ?? [])].sort(),
+    hasSkip: false,
   };
 }
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { topicPartitionName } from '../../sources/source.ts';
-import type { Fold, FoldEntry, FoldOutput } from '../contract.ts';
-import { valueAt } from '../range.ts';
+import type { Fold, FoldEntry, FoldOutput } from '../../tasks/contract.ts';
+import { valueAt } from '../../tasks/range.ts';
 
 /** An input record of the simulation. */
 export interface SimEvent {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mutants } from './mutants.ts';
 import { simulate } from './run.ts';
-import type { SimulationOptions, SimulationResult } from './run.ts';
+import type { SimulationResult } from './run.ts';
+import type { SimulationOptions } from './world.ts';
 
 /** What a seed decides beside the faults. */
 const optionsOf = (seed: number): SimulationOptions => ({

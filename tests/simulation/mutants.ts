@@ -1,12 +1,12 @@
-import { judge } from '../judge.ts';
-import type { JudgeState } from '../judge.ts';
-import type { OrderRecord } from '../contract.ts';
-import type { TaskSeams } from '../options.ts';
-import { decodeOrderRecord } from '../order-codec.ts';
-import { createOrderReader } from '../order-log.ts';
-import type { LogRecord, OrderReader, OrderReaderOptions } from '../order-log.ts';
-import { createOutputs } from '../outputs.ts';
-import type { SentRecords } from './run.ts';
+import { judge } from '../../tasks/judge.ts';
+import type { JudgeState } from '../../tasks/judge.ts';
+import type { OrderRecord } from '../../tasks/contract.ts';
+import type { TaskSeams } from '../../tasks/options.ts';
+import { decodeOrderRecord } from '../../tasks/order-codec.ts';
+import { createOrderReader } from '../../tasks/order-log.ts';
+import type { LogRecord, OrderReader, OrderReaderOptions } from '../../tasks/order-log.ts';
+import { createOutputs } from '../../tasks/outputs.ts';
+import type { SentRecords } from './world.ts';
 
 /** The rules, each broken by hand: a simulation that does not notice one of them proves nothing. */
 export const mutants: Readonly<Record<string, (sent: SentRecords) => Partial<TaskSeams>>> = {
