@@ -60,7 +60,7 @@ async function sourceHash(): Promise<string> {
 async function filesUnder(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true, recursive: true });
   return entries
-    .filter((entry) => entry.isFile() && !entry.name.includes('.test.'))
+    .filter((entry) => entry.isFile() && !/\.test\.|-suite\./.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => !file.slice(path.length).includes('/dist/'))
     .toSorted();

@@ -1,3 +1,5 @@
+import { giveApiKey } from './credential.ts';
+import { startLiveFeed } from './live-feed.ts';
 import { connection, type ConnectionView } from './model.ts';
 import { Badge, type Tone } from './parts.tsx';
 
@@ -17,25 +19,47 @@ export function ConnectionBadge() {
 
 /** A line under the header while what the page shows may be old. Screen readers hear it politely, and its end too. */
 export function ConnectionBanner() {
-  const text = sentence(connection.value);
-  const isBad = connection.value.phase === 'refused';
+  const view = connection.value;
+  const text = sentence(view);
+  const isRefused = view.phase === 'refused';
   return (
-    <div role="status" aria-live="polite" class={text === '' ? undefined : isBad ? 'banner is-bad' : 'banner'}>
-      {text === '' ? null : <p>{text}</p>}
-    </div>
+    <>
+      <div role="status" aria-live="polite" class={text === '' ? undefined : isRefused ? 'banner is-bad' : 'banner'}>
+        {text === '' ? null : <p>{text}</p>}
+      </div>
+      {isRefused ? <KeyForm /> : null}
+    </>
   );
 }
 
 function sentence({ phase, detail }: ConnectionView): string {
   switch (phase) {
-    case 'connecting':
     case 'connected':
       return '';
+    case 'connecting':
+      return detail === null ? '' : `No connection to millrace yet (${detail}). Trying again.`;
     case 'reconnecting':
       return 'The connection was lost. Trying again; the numbers below are the last received.';
     case 'resyncing':
-      return 'Connected again after too long to go on from where it stopped: receiving everything anew.';
+      return 'Connected again, receiving what was missed.';
     case 'refused':
-      return `The server refused this page${detail ? `: ${detail}` : ''}. It is not trying again; reload to do so.`;
+      return `The server refused this page${detail ? `: ${detail}` : ''}.`;
   }
+}
+
+/** A server that is not only for this machine asks for an API key. */
+function KeyForm() {
+  const onSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const key = new FormData(event.currentTarget as HTMLFormElement).get('key');
+    giveApiKey(typeof key === 'string' ? key : '');
+    startLiveFeed();
+  };
+  return (
+    <form class="key-form" onSubmit={onSubmit}>
+      <label for="key">API key</label>
+      <input id="key" name="key" type="password" autocomplete="off" required />
+      <button type="submit">Connect</button>
+    </form>
+  );
 }

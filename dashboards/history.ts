@@ -6,7 +6,7 @@ export interface HistoryPoint {
 
 /** The last minutes of a number, bounded in time. */
 export interface History {
-  /** A point not newer than the newest is ignored, so that a resent status repeats nothing. True when it was added. */
+  /** A point not newer than the newest is ignored, so that a resent status repeats nothing; one that is older by more than the span begins anew. True when added. */
   add(atMs: number, value: number): boolean;
   points(): readonly HistoryPoint[];
 }
@@ -19,6 +19,7 @@ export function createHistory(options: { readonly spanMs: number; readonly gapMs
   let points: readonly HistoryPoint[] = [];
   return {
     add: (atMs, value) => {
+      if ((points.at(-1)?.atMs ?? -Infinity) - atMs > options.spanMs) points = []; // another server, another clock
       const newest = points.at(-1);
       if (newest && atMs <= newest.atMs) return false;
       const isBroken = newest !== undefined && atMs - newest.atMs > options.gapMs;

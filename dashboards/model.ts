@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals';
 import type { HistoryPoint } from './history.ts';
-import type { WindowResult } from '../events/results.ts';
-import type { MissingSpan } from './window-rows.ts';
+import type { LiveRow, ProblemRow } from '../live/messages.ts';
+import type { SystemStatus } from '../live/system-status.ts';
+import type { MissingSpan, WindowRow } from './window-rows.ts';
 
 /**
  * What the pages draw: signals, written by `live-feed.ts` at most once per animation frame, read by everyone else. `null` means: not told yet.
@@ -19,72 +20,9 @@ export interface ConnectionView {
   /** Times that the server could not go on where it had stopped and sent everything again. */
   readonly resyncs: number;
   readonly messages: number;
-  readonly subscriptions: readonly string[];
-}
-
-/** A part that runs for long, as it describes itself. */
-export interface ServiceView {
-  readonly name: string;
-  readonly state: string;
-  readonly detail: string | null;
-}
-
-/** One step of the journey of an event. */
-export interface StageView {
-  readonly name: string;
-  readonly perSecond: number;
-  readonly total: number;
-  readonly errors: number;
-}
-
-/** How far the reading of one input partition is behind its end. */
-export interface PartitionView {
-  readonly name: string;
-  readonly nextOffset: string;
-  readonly endOffset: string;
-  readonly lagRecords: number;
-}
-
-/** Where a pipeline stands in event time, and its counts since its first entry. */
-export interface PipelineView {
-  readonly name: string;
-  readonly watermarkMs: number | null;
-  readonly counters: Readonly<Record<string, number>>;
-}
-
-/** The server's own account of itself, as last pushed. */
-export interface SystemView {
-  /** The server's clock when it was made. */
-  readonly atMs: number;
-  readonly eventsPerSecond: number;
-  readonly eventsTotal: number;
-  readonly lagRecords: number;
-  readonly services: readonly ServiceView[];
-  readonly stages: readonly StageView[];
-  readonly partitions: readonly PartitionView[];
-  readonly pipelines: readonly PipelineView[];
-}
-
-/** Of all events that the pipelines have read. */
-export interface ProblemCounts {
-  readonly deadLettered: number;
-  readonly late: number;
-  readonly duplicate: number;
-  readonly quarantined: number;
-}
-
-/** One event that was set aside. All text comes from outside. */
-export interface ProblemRow {
-  readonly identity: string;
-  readonly kind: 'dead-letter' | 'late' | 'quarantined';
-  readonly title: string;
-  readonly message: string;
-  readonly lateByMs: number | null;
-  readonly topic: string;
-  readonly partition: number;
-  readonly inputOffset: string;
-  readonly source: string | null;
-  readonly atMs: number | null;
+  readonly channels: readonly string[];
+  /** Everything has been here once. */
+  readonly wasLive: boolean;
 }
 
 export const connection = signal<ConnectionView>({
@@ -94,12 +32,14 @@ export const connection = signal<ConnectionView>({
   reconnects: 0,
   resyncs: 0,
   messages: 0,
-  subscriptions: [],
+  channels: [],
+  wasLive: false,
 });
-export const system = signal<SystemView | null>(null);
+export const system = signal<SystemStatus | null>(null);
 /** Events per second, and ms that the watermark was behind, over the last minutes. */
 export const rateHistory = signal<readonly HistoryPoint[]>([]);
 export const behindHistory = signal<readonly HistoryPoint[]>([]);
-export const windows = signal<readonly WindowResult[]>([]);
+export const windows = signal<readonly WindowRow[]>([]);
 export const missingSpans = signal<readonly MissingSpan[]>([]);
-export const problems = signal<readonly ProblemRow[]>([]);
+/** The counts by reason and source, and the newest events set aside, as the channel `problems` holds them. */
+export const problems = signal<readonly LiveRow<ProblemRow>[]>([]);

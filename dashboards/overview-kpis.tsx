@@ -1,7 +1,8 @@
 import { Card, StateBadge, Time } from './parts.tsx';
 import { formatClock, formatCount, formatDuration, formatMinute, formatMoney, formatRate, noValue } from './format.ts';
-import type { PipelineView, SystemView } from './model.ts';
+import type { PipelineLine, SystemStatus } from '../live/system-status.ts';
 import type { HistoryPoint } from './history.ts';
+import { lagRecords } from './system-facts.ts';
 import type { MinuteNow } from './revenue-now.ts';
 import { Sparkline } from './sparkline.tsx';
 
@@ -14,7 +15,7 @@ export function RateCard({
   system,
   points,
 }: {
-  readonly system: SystemView | null;
+  readonly system: SystemStatus | null;
   readonly points: readonly HistoryPoint[];
 }) {
   return (
@@ -23,7 +24,7 @@ export function RateCard({
         {system ? formatRate(system.eventsPerSecond) : noValue}
       </p>
       <Sparkline name="Events per second" points={points} format={formatRate} spanMsMin={statusSpanMsMin} />
-      <p class="soft foot">{system ? `${formatCount(system.eventsTotal)} in all` : 'waiting for the first status'}</p>
+      <p class="soft foot">{system ? `${formatCount(system.totals.events)} in all` : 'waiting for the first status'}</p>
     </Card>
   );
 }
@@ -103,8 +104,8 @@ const money = (sumMinor: number | null, currency: string): string =>
 
 /** How far event time has come, and how far that is behind the server's clock. */
 export function WatermarkCard(props: {
-  readonly system: SystemView | null;
-  readonly pipeline: PipelineView | null;
+  readonly system: SystemStatus | null;
+  readonly pipeline: PipelineLine | null;
   /** How far behind it was, in ms. */
   readonly points: readonly HistoryPoint[];
 }) {
@@ -118,7 +119,7 @@ export function WatermarkCard(props: {
       <p class="soft" data-kpi="behind">
         {watermarkMs === null || system === null
           ? 'moves with the first events'
-          : `${formatDuration(Math.max(0, system.atMs - watermarkMs))} behind the clock`}
+          : `${formatDuration(Math.max(0, system.clockMs - watermarkMs))} behind the clock`}
       </p>
       <Sparkline
         name="Watermark behind the clock"
@@ -129,7 +130,7 @@ export function WatermarkCard(props: {
       <p class="soft foot split">
         <span>not yet read</span>
         <span class="number" data-kpi="lag">
-          {system ? `${formatCount(system.lagRecords)} records` : noValue}
+          {system ? `${formatCount(lagRecords(system))} records` : noValue}
         </span>
       </p>
     </Card>

@@ -1,24 +1,39 @@
+import type { LiveRow, ProblemRow } from '../live/messages.ts';
+import type { SystemStatus } from '../live/system-status.ts';
+import { formatClock, formatCount } from './format.ts';
 import { Badge, Card, Empty, Time } from './parts.tsx';
-import { formatClock, formatCount, formatDuration } from './format.ts';
-import type { ProblemCounts, ProblemRow } from './model.ts';
+import { problemLines, worstSource, type ProblemLine } from './problem-line.ts';
+
+/** How many of the newest are listed. */
+const linesMax = 6;
 
 /** Late, duplicate, dead-lettered and quarantined events: how many, and the newest few. Everything from outside is shown as text. */
-export function ProblemsCard(props: { readonly counts: ProblemCounts | null; readonly newest: readonly ProblemRow[] }) {
-  const { counts, newest } = props;
+export function ProblemsCard(props: {
+  readonly totals: SystemStatus['totals'] | null;
+  readonly rows: readonly LiveRow<ProblemRow>[];
+}) {
+  const { totals, rows } = props;
+  const lines = problemLines(rows, linesMax);
+  const worst = worstSource(rows);
   return (
     <Card id="problems" title="Set aside, never lost" span="span-4">
       <dl class="tallies">
-        <Tally name="Dead letters" count={counts?.deadLettered} id="dead-letters" />
-        <Tally name="Late" count={counts?.late} id="late" />
-        <Tally name="Duplicates" count={counts?.duplicate} id="duplicates" />
-        <Tally name="Quarantined" count={counts?.quarantined} id="quarantined" />
+        <Tally name="Dead letters" count={totals?.deadLetters} id="dead-letters" />
+        <Tally name="Late" count={totals?.late} id="late" />
+        <Tally name="Duplicates" count={totals?.duplicates} id="duplicates" />
+        <Tally name="Quarantined" count={totals?.quarantined} id="quarantined" />
       </dl>
-      {newest.length === 0 ? (
-        <Empty title="Nothing set aside so far" />
+      {worst === null ? null : (
+        <p class="soft wrap">
+          Most from <b>{worst.source}</b>: {formatCount(worst.count)}
+        </p>
+      )}
+      {lines.length === 0 ? (
+        <Empty title={totals === null ? 'Waiting for the first status' : 'Nothing set aside so far'} />
       ) : (
         <ol class="rows" aria-label="Newest events set aside">
-          {newest.map((row) => (
-            <Problem key={row.identity} row={row} />
+          {lines.map((line) => (
+            <Problem key={line.id} line={line} />
           ))}
         </ol>
       )}
@@ -35,22 +50,19 @@ function Tally(props: { readonly name: string; readonly count: number | undefine
   );
 }
 
-function Problem({ row }: { readonly row: ProblemRow }) {
+function Problem({ line }: { readonly line: ProblemLine }) {
   return (
     <li>
       <div class="line">
-        <Badge tone={row.kind === 'late' ? 'warn' : 'bad'}>{row.title}</Badge>
+        <Badge tone={line.kind === 'late' ? 'warn' : 'bad'}>{line.title}</Badge>
         <span class="soft number">
-          {row.atMs === null ? null : <Time atMs={row.atMs} text={formatClock(row.atMs)} />}
+          <Time atMs={line.atMs} text={formatClock(line.atMs)} />
         </span>
       </div>
-      <p class="wrap">
-        {row.message}
-        {row.lateByMs === null ? null : `${formatDuration(row.lateByMs)} past the allowed lateness`}
-      </p>
+      <p class="wrap">{line.message}</p>
       <p class="soft mono">
-        {row.topic}/{row.partition} at {row.inputOffset}
-        {row.source === null ? null : ` from ${row.source}`}
+        {line.place}
+        {line.source === null ? null : ` from ${line.source}`}
       </p>
     </li>
   );

@@ -6,7 +6,7 @@ import { RevenueCard } from './overview-revenue.tsx';
 import { WindowsTable } from './overview-windows.tsx';
 import { minuteNow } from './revenue-now.ts';
 import { countryMinuteOutput, currenciesOf, revenueRows } from './revenue-row.ts';
-import { problemCounts, revenuePipeline } from './system-facts.ts';
+import { revenuePipeline } from './system-facts.ts';
 
 /** What is happening now: rates, revenue, windows, and what was set aside. */
 export function OverviewPage() {
@@ -34,7 +34,7 @@ export function OverviewPage() {
         <WatermarkCard system={status} pipeline={revenuePipeline(status)} points={behindHistory.value} />
         <RevenueCard rows={view.rows} currencies={view.currencies} missing={missing} />
         <WindowsTable rows={view.rows} />
-        <ProblemsCard counts={problemCounts(status)} newest={problems.value} />
+        <ProblemsCard totals={status?.totals ?? null} rows={problems.value} />
       </div>
     </>
   );

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import { cssColour } from './css-colour.ts';
 import { formatMinute, formatMoney } from './format.ts';
 import { Plot } from './plot.tsx';

@@ -1,5 +1,5 @@
-import type { ResultState, WindowResult } from '../events/results.ts';
-import { identityOf } from './window-rows.ts';
+import type { ResultState } from '../events/results.ts';
+import type { WindowRow } from './window-rows.ts';
 
 /** A window of payments of one country in one currency, as the page shows it. */
 export interface RevenueRow {
@@ -22,13 +22,15 @@ export interface RevenueRow {
 /** The output of the revenue pipeline that the page draws. */
 export const countryMinuteOutput = 'country_1m';
 
-/** The country rows among `rows`, of the newest pipeline version that has the window. Keys are `<country>/<currency>`. */
-export function revenueRows(rows: readonly WindowResult[]): RevenueRow[] {
-  const ours = rows.filter((row) => row.pipeline === 'revenue' && row.output === countryMinuteOutput);
+/** The country rows among `rows` of the revenue pipeline, of the newest pipeline version that has the window. Keys are `<country>/<currency>`. */
+export function revenueRows(rows: readonly WindowRow[]): RevenueRow[] {
+  const ours = rows.filter(({ row }) => row.output === countryMinuteOutput);
   const newestVersion = new Map<number, number>();
-  for (const { windowStartMs, version } of ours)
+  for (const {
+    row: { windowStartMs, version },
+  } of ours)
     newestVersion.set(windowStartMs, Math.max(version, newestVersion.get(windowStartMs) ?? 0));
-  return ours.filter((row) => row.version === newestVersion.get(row.windowStartMs)).map(revenueRow);
+  return ours.filter(({ row }) => row.version === newestVersion.get(row.windowStartMs)).map(revenueRow);
 }
 
 /** The currencies of the rows, the one with the most payments first (sums of different currencies do not compare). */
@@ -38,10 +40,19 @@ export function currenciesOf(rows: readonly RevenueRow[]): string[] {
   return [...counts].toSorted((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([currency]) => currency);
 }
 
-function revenueRow(row: WindowResult): RevenueRow {
+/** A row that did not change is not read again on the next frame. */
+const readBefore = new WeakMap<WindowRow, RevenueRow>();
+
+function revenueRow(held: WindowRow): RevenueRow {
+  const known = readBefore.get(held) ?? readRow(held);
+  readBefore.set(held, known);
+  return known;
+}
+
+function readRow({ id, row }: WindowRow): RevenueRow {
   const slash = row.key.lastIndexOf('/');
   return {
-    identity: identityOf(row),
+    identity: id,
     country: slash < 0 ? row.key : row.key.slice(0, slash),
     currency: slash < 0 ? '' : row.key.slice(slash + 1),
     windowStartMs: row.windowStartMs,

@@ -3,6 +3,7 @@ import type { ResultState } from '../events/results.ts';
 import { minuteNow } from './revenue-now.ts';
 import { currenciesOf, revenueRows, type RevenueRow } from './revenue-row.ts';
 import { otherCountries, stackRevenue } from './revenue-stack.ts';
+import type { WindowRow } from './window-rows.ts';
 import { rowsToShow } from './rows-to-show.ts';
 
 function row(
@@ -84,19 +85,16 @@ test('the table shows open and closed windows side by side, the newest first', (
 });
 
 test('the key is read as country and currency; of two versions the newer counts', () => {
-  const result = (version: number, key: string) => ({
-    ...{
-      kind: 'window',
-      pipeline: 'revenue',
-      version,
-      output: 'country_1m',
-      key,
-      windowStartMs: 0,
-      windowEndMs: 60_000,
+  const result = (version: number, key: string): WindowRow => ({
+    id: key,
+    revision: '1',
+    row: {
+      ...{ kind: 'window', pipeline: 'revenue', version, output: 'country_1m', key, windowStartMs: 0 },
+      ...{ windowEndMs: 60_000, state: 'final', complete: 1, watermarkMs: 0, clockMs: 0, revision: '1' },
+      producer: { pipeline: 'revenue', version, shard: 0, epoch: 0, orderOffset: '0', index: 0, entryId: '' },
+      values: { sumMinor: '12', count: 2 },
     },
-    ...{ state: 'final', complete: 1, watermarkMs: 0, clockMs: 0, revision: '1', values: { sumMinor: '12', count: 2 } },
-    producer: { pipeline: 'revenue', version, shard: 0, epoch: 0, orderOffset: '0', index: 0, entryId: '' },
   });
-  const rows = revenueRows([result(1, 'DE/EUR'), result(2, 'a/b/USD')] as never);
+  const rows = revenueRows([result(1, 'DE/EUR'), result(2, 'a/b/USD')]);
   expect(rows).toMatchObject([{ country: 'a/b', currency: 'USD', sumMinor: 12, count: 2, isComplete: true }]);
 });

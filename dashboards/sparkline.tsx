@@ -1,4 +1,4 @@
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import { useMemo, useRef } from 'preact/hooks';
 import { cssColour } from './css-colour.ts';
 import { formatClock } from './format.ts';

@@ -18,7 +18,7 @@ export function ConnectionCard({ view }: { readonly view: ConnectionView }) {
         <dt>Resyncs</dt>
         <dd>{formatCount(view.resyncs)}</dd>
         <dt>Channels</dt>
-        <dd>{view.subscriptions.join(', ') || 'none yet'}</dd>
+        <dd>{view.channels.join(', ') || 'none yet'}</dd>
         {view.detail === null ? null : (
           <>
             <dt>Last said</dt>

@@ -1,21 +1,14 @@
-import type { PipelineView, ProblemCounts, SystemView } from './model.ts';
+import type { PipelineLine, SystemStatus } from '../live/system-status.ts';
 
-/** The pipeline whose event time the Overview shows. */
-export function revenuePipeline(system: SystemView | null): PipelineView | null {
-  return system?.pipelines.find((pipeline) => pipeline.name === 'revenue') ?? system?.pipelines[0] ?? null;
+/** The pipeline whose event time the Overview shows: of several shards the one furthest behind. */
+export function revenuePipeline(system: SystemStatus | null): PipelineLine | null {
+  const shards = system?.pipelines.filter((pipeline) => pipeline.name === 'revenue') ?? [];
+  return shards.toSorted((a, b) => (a.watermarkMs ?? -Infinity) - (b.watermarkMs ?? -Infinity))[0] ?? null;
 }
 
-/** What all pipelines set aside, added up; null before the first status. */
-export function problemCounts(system: SystemView | null): ProblemCounts | null {
-  if (!system) return null;
-  const total = (name: string): number =>
-    system.pipelines.reduce((sum, pipeline) => sum + (pipeline.counters[name] ?? 0), 0);
-  return {
-    deadLettered: total('deadLettered'),
-    late: total('late'),
-    duplicate: total('duplicate'),
-    quarantined: total('quarantined'),
-  };
+/** Input records that no pipeline has read yet. */
+export function lagRecords(system: SystemStatus): number {
+  return system.partitions.reduce((sum, partition) => sum + partition.lag, 0);
 }
 
 /** One term of the sum that every record must be in. */
@@ -32,18 +25,22 @@ export interface CountIdentity {
   readonly difference: number;
 }
 
+/** Each term with the names that its counter goes by: the status's, and the fold's own. */
 const terms = [
-  ['folded', 'folded'],
-  ['duplicate', 'duplicate'],
-  ['late', 'late'],
-  ['dead-lettered', 'deadLettered'],
-  ['quarantined', 'quarantined'],
-  ['ignored', 'ignored'],
+  ['folded', ['folded']],
+  ['duplicate', ['duplicate']],
+  ['late', ['late']],
+  ['dead-lettered', ['deadLettered', 'dead']],
+  ['quarantined', ['quarantined']],
+  ['ignored', ['ignored']],
 ] as const;
 
 /** The identity as a pipeline's counters state it. */
 export function countIdentity(counters: Readonly<Record<string, number>>): CountIdentity {
-  const counted = terms.map(([name, key]) => ({ name, count: counters[key] ?? 0 }));
+  const counted = terms.map(([name, keys]) => ({
+    name,
+    count: keys.map((key) => counters[key]).find((count) => count !== undefined) ?? 0,
+  }));
   const recordsIn = counters['in'] ?? 0;
   return { recordsIn, terms: counted, difference: recordsIn - counted.reduce((sum, term) => sum + term.count, 0) };
 }

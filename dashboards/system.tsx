@@ -1,8 +1,10 @@
-import { connection, system, type PartitionView, type ServiceView, type StageView } from './model.ts';
+import type { ServiceLine, StageLine } from '../live/system-status.ts';
+import { connection, system } from './model.ts';
 import { ConnectionCard } from './system-connection.tsx';
 import { formatClock, formatCount, formatRate } from './format.ts';
 import { Badge, Card, Empty, type Tone } from './parts.tsx';
-import { PipelineCard } from './system-pipeline.tsx';
+import { PartitionsCard } from './system-partitions.tsx';
+import { PipelineCard, pipelineTitle } from './system-pipeline.tsx';
 
 /** What runs, how fast, how far behind, and whether every record is accounted for. */
 export function SystemPage() {
@@ -11,13 +13,13 @@ export function SystemPage() {
     <>
       <div class="page-head">
         <h1>System</h1>
-        <p>{status ? `As of ${formatClock(status.atMs)}, pushed by the server` : 'Waiting for the first status'}</p>
+        <p>{status ? `As of ${formatClock(status.clockMs)}, pushed by the server` : 'Waiting for the first status'}</p>
       </div>
       <div class="grid">
         <ServicesCard services={status?.services ?? []} />
         <ConnectionCard view={connection.value} />
         {status?.pipelines.map((pipeline) => (
-          <PipelineCard key={pipeline.name} pipeline={pipeline} atMs={status.atMs} />
+          <PipelineCard key={pipelineTitle(pipeline)} pipeline={pipeline} atMs={status.clockMs} />
         ))}
         <StagesCard stages={status?.stages ?? []} />
         <PartitionsCard partitions={status?.partitions ?? []} />
@@ -34,7 +36,7 @@ const stateTones: Readonly<Record<string, Tone>> = {
   failed: 'bad',
 };
 
-function ServicesCard({ services }: { readonly services: readonly ServiceView[] }) {
+function ServicesCard({ services }: { readonly services: readonly ServiceLine[] }) {
   return (
     <Card id="services" title="Services" span="span-8">
       {services.length === 0 ? (
@@ -67,7 +69,7 @@ function ServicesCard({ services }: { readonly services: readonly ServiceView[] 
   );
 }
 
-function StagesCard({ stages }: { readonly stages: readonly StageView[] }) {
+function StagesCard({ stages }: { readonly stages: readonly StageLine[] }) {
   return (
     <Card id="stages" title="Stages" span="span-5" aside={<span class="soft">since start</span>}>
       {stages.length === 0 ? (
@@ -96,45 +98,6 @@ function StagesCard({ stages }: { readonly stages: readonly StageView[] }) {
                   <td class="number end">{formatRate(stage.perSecond)}</td>
                   <td class="number end">{formatCount(stage.total)}</td>
                   <td class={stage.errors > 0 ? 'number end is-error' : 'number end'}>{formatCount(stage.errors)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </Card>
-  );
-}
-
-function PartitionsCard({ partitions }: { readonly partitions: readonly PartitionView[] }) {
-  return (
-    <Card id="partitions" title="Input partitions" span="span-7">
-      {partitions.length === 0 ? (
-        <Empty title="No partition is being read yet" />
-      ) : (
-        <div class="table-wrap">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Partition</th>
-                <th scope="col" class="end">
-                  next offset
-                </th>
-                <th scope="col" class="end">
-                  end
-                </th>
-                <th scope="col" class="end">
-                  lag, records
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {partitions.map((partition) => (
-                <tr key={partition.name}>
-                  <th scope="row">{partition.name}</th>
-                  <td class="number end">{formatCount(partition.nextOffset)}</td>
-                  <td class="number end">{formatCount(partition.endOffset)}</td>
-                  <td class="number end">{formatCount(partition.lagRecords)}</td>
                 </tr>
               ))}
             </tbody>

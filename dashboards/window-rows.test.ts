@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ResultState, WindowResult } from '../events/results.ts';
-import { createWindowRows } from './window-rows.ts';
+import { createWindowRows, type WindowRow } from './window-rows.ts';
 
 const minuteMs = 60_000;
+const limits = { keepMs: 60 * minuteMs, rowsMax: 1_000 };
 
-function row(minute: number, revision: number, state: ResultState = 'final', key = 'DE/EUR'): WindowResult {
-  return {
+function row(minute: number, revision: number, state: ResultState = 'final', key = 'DE/EUR'): WindowRow {
+  const result: WindowResult = {
     kind: 'window',
     pipeline: 'revenue',
     version: 1,
@@ -21,14 +22,15 @@ function row(minute: number, revision: number, state: ResultState = 'final', key
     producer: { pipeline: 'revenue', version: 1, shard: 0, epoch: 0, orderOffset: '0', index: 0, entryId: 'a' },
     values: { count: revision, sumMinor: revision },
   };
+  return { id: `${key}@${minute}`, revision: result.revision, row: result };
 }
 
-const summary = (rows: readonly WindowResult[]) =>
-  rows.map((one) => `${one.windowStartMs / minuteMs}@${one.revision}`).toSorted();
+const summary = (rows: readonly WindowRow[]) =>
+  rows.map((one) => `${one.row.windowStartMs / minuteMs}@${one.revision}`).toSorted();
 
 describe('the rows that the page holds', () => {
   test('a row is replaced by a higher revision only, and a repeated one changes nothing', () => {
-    const rows = createWindowRows();
+    const rows = createWindowRows(limits);
     expect(rows.apply(row(1, 10, 'provisional'))).toBe(true);
     expect(rows.apply(row(1, 10, 'provisional'))).toBe(false);
     expect(rows.apply(row(1, 9, 'provisional'))).toBe(false);
@@ -37,7 +39,7 @@ describe('the rows that the page holds', () => {
   });
 
   test('revisions compare as numbers beyond 2^53, not as text', () => {
-    const rows = createWindowRows();
+    const rows = createWindowRows(limits);
     const [low, high] = [(1n << 48n) + 9n, (1n << 60n) + 1n];
     rows.apply({ ...row(1, 0), revision: String(high) });
     expect(rows.apply({ ...row(1, 0), revision: String(low) })).toBe(false);
@@ -45,7 +47,7 @@ describe('the rows that the page holds', () => {
   });
 
   test('a tombstone hides its row, and an older row does not bring it back', () => {
-    const rows = createWindowRows();
+    const rows = createWindowRows(limits);
     rows.apply(row(1, 10));
     rows.apply(row(1, 12, 'tombstone'));
     rows.apply(row(1, 11));
@@ -53,7 +55,7 @@ describe('the rows that the page holds', () => {
   });
 
   test('[J2] a snapshot that reaches back to what is known leaves no gap and repeats nothing', () => {
-    const rows = createWindowRows();
+    const rows = createWindowRows(limits);
     for (const minute of [1, 2, 3]) rows.apply(row(minute, minute));
     rows.takeSnapshot([row(3, 3), row(4, 4), row(5, 5, 'provisional')]);
     expect(summary(rows.live())).toEqual(['1@1', '2@2', '3@3', '4@4', '5@5']);
@@ -61,7 +63,7 @@ describe('the rows that the page holds', () => {
   });
 
   test('[J2] a snapshot that begins later leaves the span between marked as missing, until rows for it come', () => {
-    const rows = createWindowRows();
+    const rows = createWindowRows(limits);
     for (const minute of [1, 2]) rows.apply(row(minute, minute));
     rows.apply(row(3, 3, 'provisional'));
     rows.takeSnapshot([row(7, 7), row(8, 8, 'provisional')]);
@@ -72,18 +74,28 @@ describe('the rows that the page holds', () => {
   });
 
   test('a snapshot takes away rows that the server no longer has', () => {
-    const rows = createWindowRows();
+    const rows = createWindowRows(limits);
     rows.apply(row(1, 1, 'final', 'XX/EUR'));
     rows.takeSnapshot([row(1, 1)]);
-    expect(rows.live().map((one) => one.key)).toEqual(['DE/EUR']);
+    expect(rows.live().map((one) => one.row.key)).toEqual(['DE/EUR']);
   });
 
   test('over its limit the oldest windows leave first', () => {
-    const rows = createWindowRows(10);
+    const rows = createWindowRows({ ...limits, rowsMax: 10 });
     for (let minute = 0; minute < 11; minute++) rows.apply(row(minute, minute));
-    const starts = rows.live().map((one) => one.windowStartMs / minuteMs);
+    const starts = rows.live().map((one) => one.row.windowStartMs / minuteMs);
     expect(starts).not.toContain(0);
     expect(starts).toContain(10);
     expect(starts.length).toBeLessThanOrEqual(10);
+  });
+
+  test('windows that are older than what is kept leave, and so does a gap', () => {
+    const rows = createWindowRows(limits);
+    rows.apply(row(1, 1));
+    rows.takeSnapshot([row(30, 30)]);
+    expect(rows.missing()).toHaveLength(1);
+    rows.apply(row(100, 100));
+    expect(summary(rows.live())).toEqual(['100@100']);
+    expect(rows.missing()).toEqual([]);
   });
 });
