@@ -28,7 +28,11 @@ function fakeService(startFails: boolean): Service & { fail(): void; readonly dr
 describe('supervise', () => {
   it('starts again a service that fails to start, and drains the failed one', async () => {
     const made: ReturnType<typeof fakeService>[] = [];
-    const supervised = supervise('x', async () => (made.push(fakeService(made.length < 2)), made.at(-1) ?? fakeService(true)), parts());
+    const supervised = supervise(
+      'x',
+      async () => (made.push(fakeService(made.length < 2)), made.at(-1) ?? fakeService(true)),
+      parts(),
+    );
     await vi.waitFor(() => expect(supervised.status().state).toBe('running'));
     expect(made).toHaveLength(3);
     expect(supervised.restarts()).toBe(2);
@@ -38,7 +42,11 @@ describe('supervise', () => {
 
   it('builds a service anew after it fails while running', async () => {
     const made: ReturnType<typeof fakeService>[] = [];
-    const supervised = supervise('x', async () => (made.push(fakeService(false)), made.at(-1) ?? fakeService(true)), parts());
+    const supervised = supervise(
+      'x',
+      async () => (made.push(fakeService(false)), made.at(-1) ?? fakeService(true)),
+      parts(),
+    );
     await vi.waitFor(() => expect(supervised.status().state).toBe('running'));
     made[0]?.fail();
     await vi.waitFor(() => expect(made).toHaveLength(2));

@@ -37,7 +37,8 @@ export function supervise<S extends Service>(
     current = await factory();
     await current.start();
     logger.debug({ service: name }, 'service started');
-    while (!stopping.signal.aborted && current.status().state !== 'failed') await clock.sleep(checkEveryMs, stopping.signal);
+    while (!stopping.signal.aborted && current.status().state !== 'failed')
+      await clock.sleep(checkEveryMs, stopping.signal);
     if (!stopping.signal.aborted) throw new Error(current.status().detail ?? 'failed');
   };
   const loop = async (): Promise<void> => {
@@ -61,7 +62,8 @@ export function supervise<S extends Service>(
   return {
     name,
     restarts: () => restarts,
-    status: () => current?.status() ?? { state: lastFailure ? 'failed' : 'starting', ...(lastFailure && { detail: lastFailure }) },
+    status: () =>
+      current?.status() ?? { state: lastFailure ? 'failed' : 'starting', ...(lastFailure && { detail: lastFailure }) },
     stop: async () => {
       stopping.abort();
       await current?.drain();
