@@ -30,6 +30,7 @@ export interface TaskStatus {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** `failed`: built anew with new clients it will go on; `parked`: it needs an operator. */
 export interface TaskServiceStatus {
   readonly state: 'starting' | 'running' | 'parked' | 'failed' | 'stopped';
   readonly detail?: string;
@@ -98,9 +99,10 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
     status() {
       const shards = tasks.map((task, shard) => statusOf(task, shard));
       const parked = shards.find((shard) => shard.parked)?.parked;
-      if (state === 'running' && parked)
-        return { state: 'parked', detail: `${parked.code}: ${parked.message}. ${parked.command}`, shards };
-      return detail === undefined ? { state, shards } : { state, detail, shards };
+      if (state !== 'running' || !parked) return detail === undefined ? { state, shards } : { state, detail, shards };
+      const isCuredByRestart = parked.code === 'append_failed' || parked.code === 'produce_failed';
+      const because = `${parked.code}: ${parked.message}. ${parked.command}`;
+      return { state: isCuredByRestart ? 'failed' : 'parked', detail: because, shards };
     },
   };
 }
