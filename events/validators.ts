@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { z } from 'zod';
-import { type EventVersion, catalog } from './catalog.ts';
+import type { EventVersion } from './catalog.ts';
 
 /** A fault in an event: where (JSON pointer) and what. Never holds the value itself. */
 export interface Fault {
@@ -28,11 +28,6 @@ export function validatorOf(version: EventVersion, mode: 'first' | 'all'): Valid
   const made = compilers[mode].compile(jsonSchemaOf(version));
   compiled[mode].set(version, made);
   return made;
-}
-
-/** Compiles everything now, so that the first event does not wait for it. */
-export function compileValidators(): void {
-  for (const type of catalog.values()) for (const version of type.versions) validatorOf(version, 'first');
 }
 
 /** ajv's errors as faults; a missing field is reported at its own path. */

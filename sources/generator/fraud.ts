@@ -1,5 +1,6 @@
 // The five fraud patterns of the demo, each as the payments (and visits) of one episode. Every fraudulent payment says so in its fact,
-// never in its event: only the label that comes later tells.
+// never in its event: only the label that comes later tells. Facts, not messages: nothing here is redelivered.
+// Drawn from the shop and the randomness handed in, so that the same seed gives the same fraud.
 import type { Fact, FraudPattern, PaymentFact } from './facts.ts';
 import type { Random } from './random.ts';
 import { onlineShop, terminalPayment, usualAmount } from './shopping.ts';

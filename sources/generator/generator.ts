@@ -7,7 +7,8 @@ import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Service, ServiceStatus } from '../../telemetry/service.ts';
-import { type GeneratedMessage, type Model, type Shares, createModel } from './model.ts';
+import { type Model, createModel } from './model.ts';
+import type { GeneratedMessage, Shares } from './sending.ts';
 
 export interface GeneratorOptions {
   readonly producer: Producer;
@@ -44,7 +45,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
   let detail: string | undefined;
   let sentTotal = 0;
   let model: Model | null = null;
-  let running: Promise<void> = Promise.resolve();
+  let loop: Promise<void> = Promise.resolve();
 
   const sendAll = async (messages: readonly GeneratedMessage[], partitions: ReadonlyMap<string, number>) => {
     for (let from = 0; from < messages.length && !stopping.signal.aborted; from += sendMessagesMax) {
@@ -54,11 +55,11 @@ export function createGenerator(options: GeneratorOptions): Generator {
       for (const { topic, kind } of part) eventsTotal.inc({ topic, kind });
     }
   };
-  const run = async (model: Model, partitions: ReadonlyMap<string, number>): Promise<void> => {
+  const run = async (running: Model, partitions: ReadonlyMap<string, number>): Promise<void> => {
     while (!stopping.signal.aborted) {
       const nowMs = clock.nowMs();
-      if (nowMs - model.timeMs() > skipBeyondMs) model.skipTo(nowMs);
-      await sendAll(model.advance(Math.min(nowMs, model.timeMs() + tickMs * catchUpFactor)), partitions);
+      if (nowMs - running.timeMs() > skipBeyondMs) running.skipTo(nowMs);
+      await sendAll(running.advance(Math.min(nowMs, running.timeMs() + tickMs * catchUpFactor)), partitions);
       const leftMs = nowMs + tickMs - clock.nowMs();
       if (leftMs > 0) await clock.sleep(leftMs, stopping.signal);
     }
@@ -72,7 +73,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
       model = started;
       state = 'running';
       logger.info({ eventsPerSecond: options.ratePerSecond, seed: options.seed }, 'demo generator running');
-      running = run(started, new Map(counts)).catch((error: unknown) => {
+      loop = run(started, new Map(counts)).catch((error: unknown) => {
         if (stopping.signal.aborted) return;
         state = 'failed';
         detail = error instanceof Error ? error.message : String(error);
@@ -81,7 +82,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
     drain: async () => {
       stopping.abort();
       // A closed gate may hold the last send: not for longer than this.
-      await Promise.race([running, clock.sleep(drainMs)]);
+      await Promise.race([loop, clock.sleep(drainMs)]);
       state = 'stopped';
     },
     status: () => ({

@@ -1,4 +1,6 @@
-// Facts as the events that a producer would send. Version 1 of `payment` comes from old terminals.
+// Facts as the events that a producer would send, valid by the schemas of events/. Version 1 of `payment` comes from old
+// terminals, so that upcasting is seen at work. The same fact and identity give the same event, and thereby the same bytes: a
+// redelivered one is a duplicate.
 import type { Interaction } from '../../events/interaction.ts';
 import type { Label } from '../../events/label.ts';
 import type { PaymentV1, PaymentV2 } from '../../events/payment.ts';

@@ -1,5 +1,6 @@
 // The demo shop's people and places, made from the seed alone: countries, merchants with their terminals, users with cards and
-// devices, items. The same seed gives the same shop, so that a restarted demo goes on with the same customers.
+// devices, items. The same seed gives the same shop, so that a restarted demo goes on with the same customers. All money is in
+// minor units of the country's currency; nothing here is sent, so nothing is redelivered.
 import type { Random } from './random.ts';
 
 export interface Country {

@@ -17,7 +17,7 @@ const csv = `TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT
 1,2018-04-01T00:00:50,2,7,0.99
 3,2018-04-01T00:02:06,4,8,1
 `;
-const startMs = Date.UTC(2018, 3, 1);
+const dayMs = Date.UTC(2018, 3, 1);
 
 describe('the oracle of revenue', () => {
   let folder = '';
@@ -48,13 +48,13 @@ describe('the oracle of revenue', () => {
 
   it('adds by the digits, counts an id once, and closes by the slowest partition', () => {
     expect(oracle.payments).toBe(4);
-    expect(oracle.watermarkMs).toBe(startMs + 121_000);
-    expect(oracle.rows.get(`merchant_1m ${startMs} 7/EUR`)).toMatchObject({
+    expect(oracle.watermarkMs).toBe(dayMs + 121_000);
+    expect(oracle.rows.get(`merchant_1m ${dayMs} 7/EUR`)).toMatchObject({
       count: 2n,
       sumMinor: 1_099n,
       maxMinor: 1_000n,
     });
-    expect(oracle.rows.get(`country_1h ${startMs} unknown/EUR`)).toMatchObject({ count: 4n, sumMinor: 11_009n });
+    expect(oracle.rows.get(`country_1h ${dayMs} unknown/EUR`)).toMatchObject({ count: 4n, sumMinor: 11_009n });
     expect(oracle.rows.size).toBe(3 + 3 + 1 + 2);
   });
 

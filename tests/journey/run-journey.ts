@@ -53,6 +53,7 @@ const database = 'millrace';
 /** The same lag of zero, so many times in a row. */
 const settledReads = 3;
 const readEveryMs = 500;
+const lookEveryMs = 50;
 
 /** A closing of parts in the opposite order of their opening. */
 type Closing = (() => Promise<unknown>)[];
@@ -84,8 +85,6 @@ interface Journey {
   readonly service: ServiceChild;
   readonly producer: Producer;
   readonly readLag: () => Promise<Lag>;
-  /** Rows handed to the broker so far. */
-  readonly sent: Map<string, number>;
   /** Aborted when the journey is over, whatever its outcome. */
   readonly ending: AbortSignal;
 }
@@ -130,7 +129,7 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
     systemClock,
   );
   closing.push(() => service.stop());
-  return { clickhouseUrl: clickhouse.url, service, producer, readLag: () => meter.read(), sent: new Map(), ending };
+  return { clickhouseUrl: clickhouse.url, service, producer, readLag: () => meter.read(), ending };
 }
 
 async function drive(options: JourneyOptions, journey: Journey): Promise<void> {
@@ -148,7 +147,7 @@ async function watch({ timeoutMs }: JourneyOptions, { service, ending }: Journey
   }
 }
 
-async function feed({ payments, clicks }: JourneyOptions, { producer, sent, ending }: Journey): Promise<void> {
+async function feed({ payments, clicks }: JourneyOptions, { producer, ending }: Journey): Promise<void> {
   const replay = async (topic: string, map: string, { file, rows }: JourneyFile) => {
     const mapping = await loadMapping(fileURLToPath(new URL(`../../config/mappings/${map}.yaml`, import.meta.url)));
     const result = await replayFile({
@@ -162,7 +161,6 @@ async function feed({ payments, clicks }: JourneyOptions, { producer, sent, endi
       partitionOf,
       clock: systemClock,
       signal: ending,
-      onProgress: (progress) => sent.set(topic, progress.sent),
     });
     if (result.bad > 0 || result.sent < rows) throw new Error(`${topic}: ${result.sent} of ${rows} rows were events`);
   };
@@ -172,17 +170,18 @@ async function feed({ payments, clicks }: JourneyOptions, { producer, sent, endi
   ]);
 }
 
-/** Kills the service when the share of payments sent reaches each of its seeded moments. */
-async function crashAlong(
-  { kills, seed, payments, say }: JourneyOptions,
-  { service, sent, ending }: Journey,
-): Promise<void> {
+/** Kills the service when the share of payments folded reaches each of its seeded moments. */
+async function crashAlong({ kills, seed, payments, say }: JourneyOptions, journey: Journey): Promise<void> {
   const moments = Array.from({ length: kills }, (_, i) => (i + 0.1 + 0.8 * fraction(seed, i)) / kills);
   for (const moment of moments) {
-    while ((sent.get('payments') ?? 0) < moment * payments.rows && !ending.aborted) await systemClock.sleep(20, ending);
-    if (ending.aborted) return;
-    say(`kill -9 at ${sent.get('payments')} payments sent`);
-    await service.crash();
+    let folded = 0;
+    while (folded < moment * payments.rows && !journey.ending.aborted) {
+      await systemClock.sleep(lookEveryMs, journey.ending);
+      ({ folded } = await journey.readLag());
+    }
+    if (journey.ending.aborted) return;
+    say(`kill -9 after ${folded} payments folded`);
+    await journey.service.crash();
   }
 }
 

@@ -4,7 +4,8 @@ import type { Source, TopicPartition } from '../../sources/source.ts';
 
 /** How far everything has come: zero on both counts means that all is folded and all is inserted. */
 export interface Lag {
-  /** Input records that the revenue task has not committed. */
+  /** Input records that the revenue task has committed, and those that it has not. */
+  readonly folded: number;
   readonly unfolded: number;
   /** Records of inputs and results that are not committed as inserted. */
   readonly uninserted: number;
@@ -26,11 +27,16 @@ export async function createLagMeter(kafka: Kafka): Promise<LagMeter> {
   ]);
   return {
     read: async () => {
-      const [unfolded, inserted] = await Promise.all([
+      const [folded, inserted] = await Promise.all([
         behind(reader, members[0], ['payments']),
         behind(reader, members[1], sinkTopics),
       ]);
-      return { unfolded: unfolded.behind, uninserted: inserted.behind, produced: inserted.end };
+      return {
+        folded: folded.end - folded.behind,
+        unfolded: folded.behind,
+        uninserted: inserted.behind,
+        produced: inserted.end,
+      };
     },
   };
 }
