@@ -25,13 +25,14 @@ describe('the demo model', () => {
   const tenEvents = eventsOf(ten);
 
   it('gives the same messages for the same seed and start, in whatever portions it is asked', () => {
-    const portioned = createModel({ seed: 1, startMs, ratePerSecond: 200, shares });
+    const slow = { ratePerSecond: 40 };
+    const portioned = createModel({ seed: 1, startMs, shares, ...slow });
     const out: GeneratedMessage[] = [];
     for (let atMs = startMs; atMs <= startMs + 60_000; atMs += 1_000 / 7) out.push(...portioned.advance(atMs));
-    const atOnce = JSON.stringify(minutes(1).slice(0, out.length));
+    const atOnce = JSON.stringify(minutes(1, slow).slice(0, out.length));
     expect(JSON.stringify(out) === atOnce).toBe(true);
-    expect(out.length).toBeGreaterThan(5_000);
-    expect(JSON.stringify(minutes(1, { seed: 2 })).slice(0, 5_000)).not.toBe(atOnce.slice(0, 5_000));
+    expect(out.length).toBeGreaterThan(1_000);
+    expect(JSON.stringify(minutes(1, { seed: 2, ...slow })).slice(0, 5_000)).not.toBe(atOnce.slice(0, 5_000));
   });
 
   it('keeps its rate from the first second on, over all three topics', () => {
