@@ -1,6 +1,7 @@
 import { backOffMs, type BackOff } from './backoff.ts';
 import { openConnection, type Connection, type Connect } from './connection.ts';
 import {
+  type ClientMessage,
   isFinalClose,
   type LiveCredential,
   type LiveErrorCode,
@@ -82,13 +83,7 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
   let nextId = 1;
   const counts = { reconnects: 0, resyncs: 0, messages: 0 };
 
-  const status = (): LiveStatus => ({
-    phase,
-    detail,
-    ...counts,
-    waiting: [...subscriptions].filter((subscription) => subscription.isWaiting()).length,
-    channels: [...subscriptions].map(({ channel }) => channel),
-  });
+  const status = (): LiveStatus => ({ phase, detail, ...counts, ...summaryOf(subscriptions) });
   const tell = (): void => listeners.forEach((listener) => listener(status()));
   const setPhase = (next: LivePhase, why: string | null): void => {
     phase = next;
@@ -98,9 +93,7 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
 
   const open = (): void => {
     connection = openConnection({
-      url: options.url,
-      connect: options.connect,
-      credential: options.credential ?? (() => ({ method: 'anonymous' })),
+      ...linkOf(options),
       onReady: () => {
         if (phase === 'reconnecting') counts.reconnects += 1;
         attempts = 0;
@@ -121,45 +114,25 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
   const receive = (message: ServerMessage): void => {
     counts.messages += 1;
     if (message.kind === 'resync') counts.resyncs += 1;
-    const wasWaiting = status().waiting;
-    for (const subscription of subscriptions) if (subscription.receive(message)) break;
     if (message.kind === 'error' && message.id === undefined) detail = message.message;
-    if (message.kind === 'resync' || message.kind === 'error' || status().waiting !== wasWaiting) tell();
+    if (passOn(subscriptions, message)) tell();
   };
 
   open();
   return {
     status,
-    onStatus: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    subscribe<Channel extends string>(
-      channel: Channel,
-      params: ParamsOf<Channel>,
-      onUpdate: (update: LiveUpdate<RowOf<Channel>>) => void,
-      onError?: (code: LiveErrorCode, message: string) => void,
-    ) {
-      const subscription = createSubscription<RowOf<Channel>>({
-        newId: () => nextId++,
-        send: (message) => connection?.send(message),
-        channel,
-        params: params as Readonly<Record<string, unknown>>,
-        onUpdate,
-        onError,
-      });
-      subscriptions.add(subscription);
-      if (phase === 'connected') subscription.begin();
-      tell();
-      return {
-        rows: subscription.rows,
-        close: () => {
-          if (!subscriptions.delete(subscription)) return;
-          subscription.end();
-          tell();
+    onStatus: (listener) => addTo(listeners, listener),
+    subscribe: (channel, params, onUpdate, onError) =>
+      addSubscription(
+        {
+          subscriptions,
+          tell,
+          isConnected: () => phase === 'connected',
+          newId: () => nextId++,
+          send: (message) => connection?.send(message),
         },
-      };
-    },
+        { channel, params, onUpdate, onError },
+      ),
     close() {
       if (phase === 'closed') return;
       clearTimeout(retryTimer);
@@ -167,4 +140,70 @@ export function createLiveClient(options: LiveClientOptions): LiveClient {
       connection?.close();
     },
   };
+}
+
+/** Hands a message to the subscription that it is for; true when the status has changed. */
+function passOn(subscriptions: ReadonlySet<Subscription<unknown>>, message: ServerMessage): boolean {
+  const waiting = (): number => [...subscriptions].filter((subscription) => subscription.isWaiting()).length;
+  const wasWaiting = waiting();
+  for (const subscription of subscriptions) if (subscription.receive(message)) break;
+  return message.kind === 'resync' || message.kind === 'error' || waiting() !== wasWaiting;
+}
+
+interface SubscriptionHost {
+  readonly subscriptions: Set<Subscription<unknown>>;
+  tell(): void;
+  isConnected(): boolean;
+  newId(): number;
+  send(message: ClientMessage): void;
+}
+
+interface SubscriptionWish<Channel extends string> {
+  readonly channel: Channel;
+  readonly params: ParamsOf<Channel>;
+  readonly onUpdate: (update: LiveUpdate<RowOf<Channel>>) => void;
+  readonly onError: ((code: LiveErrorCode, message: string) => void) | undefined;
+}
+
+/** Begins at once where there is a connection, else with the next one. */
+function addSubscription<Channel extends string>(
+  { subscriptions, tell, isConnected, newId, send }: SubscriptionHost,
+  { channel, params, onUpdate, onError }: SubscriptionWish<Channel>,
+): LiveSubscription<RowOf<Channel>> {
+  const subscription = createSubscription<RowOf<Channel>>({
+    newId,
+    send,
+    channel,
+    params: params as Readonly<Record<string, unknown>>,
+    onUpdate,
+    onError,
+  });
+  subscriptions.add(subscription);
+  if (isConnected()) subscription.begin();
+  tell();
+  return {
+    rows: subscription.rows,
+    close: () => {
+      if (!subscriptions.delete(subscription)) return;
+      subscription.end();
+      tell();
+    },
+  };
+}
+
+const linkOf = ({ url, connect, credential }: LiveClientOptions) => ({
+  url,
+  connect,
+  credential: credential ?? ((): LiveCredential => ({ method: 'anonymous' })),
+});
+
+const summaryOf = (subscriptions: ReadonlySet<Subscription<unknown>>) => ({
+  waiting: [...subscriptions].filter((subscription) => subscription.isWaiting()).length,
+  channels: [...subscriptions].map(({ channel }) => channel),
+});
+
+/** Returns how to take it out again. */
+function addTo<T>(set: Set<T>, item: T): () => void {
+  set.add(item);
+  return () => set.delete(item);
 }

@@ -90,24 +90,33 @@ export function openConnection(options: ConnectionOptions): Connection {
   const socket = tryConnect(options, finish);
   if (!socket) return { send: () => {}, close: () => {} };
   heard();
-  socket.addEventListener('message', ({ data }) => {
-    if (hasClosed) return;
-    heard();
-    const checked = typeof data === 'string' ? checkServerMessage(data) : null;
-    // A kind of message that this client does not know yet is not an error.
-    if (checked?.kind === 'ok') take(checked.message);
-  });
-  socket.addEventListener('error', () => {});
-  socket.addEventListener('close', ({ code, reason }) =>
-    finish(code, lastError ?? (reason || 'the connection was lost')),
+  listen(
+    socket,
+    (message) => {
+      if (hasClosed) return;
+      heard();
+      if (message) take(message);
+    },
+    (code, reason) => finish(code, lastError ?? (reason || 'the connection was lost')),
   );
   return {
     send,
-    close: () => {
-      finish(closeCode.normal, '');
-      socket.close(closeCode.normal);
-    },
+    close: () => giveUp(closeCode.normal, ''),
   };
+}
+
+/** Every text frame is passed on; null for one that is not understood: a kind that this client does not know yet is no error. */
+function listen(
+  socket: SocketLike,
+  onFrame: (message: ServerMessage | null) => void,
+  onClose: (code: number, reason: string) => void,
+): void {
+  socket.addEventListener('message', ({ data }) => {
+    const checked = typeof data === 'string' ? checkServerMessage(data) : null;
+    onFrame(checked?.kind === 'ok' ? checked.message : null);
+  });
+  socket.addEventListener('error', () => {});
+  socket.addEventListener('close', ({ code, reason }) => onClose(code, reason));
 }
 
 /** The constructor of a socket throws on a URL that it cannot take. */

@@ -122,7 +122,7 @@ export type ServerMessage =
   | {
       readonly kind: 'delta';
       readonly feed: number;
-      /** The sequence that this goes on from: anything else is a gap. */
+      /** Holds what changed after `prev` up to `seq`: a client that is at less than `prev` has a gap. */
       readonly prev: number;
       readonly seq: number;
       readonly resume: string;

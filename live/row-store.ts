@@ -76,7 +76,7 @@ export function createRowStore<Row>(): RowStore<Row> {
       return [...rows.values()];
     },
     delta(delta) {
-      if (delta.prev !== seq) return 'gap';
+      if (seq === null || delta.prev > seq) return 'gap';
       ({ seq, resume } = delta);
       return { rows: delta.rows.filter(apply), expired: delta.expired.filter((id) => rows.delete(id)) };
     },
