@@ -20,7 +20,7 @@ export function WindowsTable({ rows: all }: { readonly rows: readonly RevenueRow
         </Empty>
       ) : (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls sideways on a phone, by keyboard too
-        <div class="table-wrap" tabIndex={0} role="region" aria-labelledby="windows">
+        <div class="table-wrap" tabIndex={0} role="group" aria-label="Windows by country">
           <table>
             <thead>
               <tr>

@@ -1,5 +1,6 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { oncePerFrame } from './frame.ts';
 import { isDark } from './theme.ts';
 
 /** What a chart is made of: options once, data whenever it changed. */
@@ -12,12 +13,15 @@ export interface PlotProps {
   readonly size: 'is-tall' | 'is-spark';
 }
 
-/** A uPlot canvas that follows its box, the theme and its data. It draws at most once per render, and a render comes at most once per frame. */
+/** A uPlot canvas that follows its box, the theme and its data; new data is drawn at most once a frame, however often it comes. */
 export function Plot({ options, data, label, size }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const dark = isDark();
-  useEffect(() => {
+  const newest = useRef(data);
+  newest.current = data;
+  const draw = useMemo(() => oncePerFrame(() => plot.current?.setData(newest.current)), []);
+  useLayoutEffect(() => {
     const place = box.current;
     if (!place) return;
     const made = new uPlot({ ...options(), width: place.clientWidth, height: place.clientHeight }, data, place);
@@ -30,6 +34,6 @@ export function Plot({ options, data, label, size }: PlotProps) {
       plot.current = null;
     };
   }, [dark]);
-  useEffect(() => plot.current?.setData(data), [data]);
+  useLayoutEffect(draw, [data]);
   return <div ref={box} class={`chart ${size}`} role="img" aria-label={label} />;
 }

@@ -1,0 +1,85 @@
+import type { ResultState, WindowResult } from '../events/results.ts';
+import type { LiveRow } from '../live/messages.ts';
+import type { SystemStatus } from '../live/system-status.ts';
+
+/** A small shop's numbers for the page's tests: the same arguments give the same rows. */
+export const minuteMs = 60_000;
+
+/** A window of a country and currency. `minuteStartMs` is its start. */
+export function countryRow(options: {
+  readonly country: string;
+  readonly minuteStartMs: number;
+  readonly revision: number;
+  readonly count: number;
+  readonly currency?: string;
+  readonly state?: ResultState;
+}): LiveRow<WindowResult> {
+  const { country, minuteStartMs, revision, count, currency = 'EUR', state = 'final' } = options;
+  const key = `${country}/${currency}`;
+  const row: WindowResult = {
+    ...{ kind: 'window', pipeline: 'revenue', version: 1, output: 'country_1m', key },
+    ...{ windowStartMs: minuteStartMs, windowEndMs: minuteStartMs + minuteMs, state, complete: 1 },
+    ...{ watermarkMs: minuteStartMs + minuteMs + 2_000, clockMs: minuteStartMs + minuteMs + 5_000 },
+    revision: String((1n << 48n) | BigInt(revision)),
+    producer: {
+      ...{ pipeline: 'revenue', version: 1, shard: 0, epoch: 1, orderOffset: String(revision) },
+      ...{ index: 0, entryId: `a-${revision}` },
+    },
+    values: { count, sumMinor: count * 1_250, meanMinor: 1_250, maxMinor: 9_900 },
+  };
+  return { id: `country_1m|${key}|${minuteStartMs}`, revision: row.revision, row };
+}
+
+/** The one row of `system`. */
+export function statusRow(clockMs: number, more: Partial<SystemStatus> = {}): LiveRow<SystemStatus> {
+  const row: SystemStatus = {
+    clockMs,
+    eventsPerSecond: 203,
+    totals: { deadLetters: 478, late: 311, duplicates: 2_402, quarantined: 3, events: 481_206 },
+    services: [
+      { name: 'revenue', state: 'running', detail: '1 shard, epoch 2' },
+      { name: 'clickhouse', state: 'running', detail: '48,201 rows written' },
+      { name: 'live', state: 'running' },
+      { name: 'generator', state: 'stopped', detail: 'told to' },
+    ],
+    stages: [
+      { name: 'decode', perSecond: 203.2, total: 481_206, errors: 478 },
+      { name: 'windows', perSecond: 200.1, total: 478_323, errors: 0 },
+    ],
+    partitions: [0, 1, 2, 3].map((partition) => ({
+      ...{ partition: `payments-${partition}`, lag: 9 + partition, positionTimeMs: clockMs - 3_000 },
+      ...{ nextOffset: String(120_301 + partition), endOffset: String(120_310 + 2 * partition) },
+    })),
+    pipelines: [
+      {
+        ...{ name: 'revenue', version: 1, shard: 0, state: 'running', watermarkMs: clockMs - 6_000, lagRecords: 42 },
+        counters: {
+          ...{ in: 481_206, folded: 473_120, duplicate: 2_402, late: 311 },
+          ...{ deadLettered: 478, quarantined: 3, ignored: 4_892 },
+        },
+      },
+    ],
+    ...more,
+  };
+  return { id: 'status', revision: String(clockMs), row };
+}
+
+/** An event that was set aside, with text from outside in every place that takes some. */
+export function deadLetterRow(atMs: number, text: string): LiveRow {
+  const revision = String(atMs);
+  const row = {
+    ...{ kind: 'dead-letter', pipeline: 'revenue', version: 1, revision, reason: 'invalid', message: text },
+    ...{ fieldPath: '/amountMinor', source: text },
+    input: { topic: 'payments', partition: 2, inputOffset: '120881', timestampMs: atMs },
+  };
+  return { id: `dead ${atMs}`, revision, row };
+}
+
+/** How many were set aside, and from where. */
+export function countsRow(source: string): LiveRow {
+  const row = {
+    ...{ kind: 'counts', sinceMs: 0, deadLetters: 1, late: 0, quarantined: 0 },
+    ...{ byReason: { invalid: 1 }, bySource: { [source]: 312 } },
+  };
+  return { id: 'counts', revision: '1', row };
+}
