@@ -32,10 +32,9 @@ export async function runStart(options: StartOptions): Promise<void> {
   const isDemo =
     options.isDemo ?? (config.generator.enabled === 'on' || (config.generator.enabled === 'auto' && isEmbedded));
 
-  let stop: (() => Promise<void>) | undefined;
-  onSignals(async () => stop?.());
-  const running = await run(context, { only: options.only, isDemo });
-  stop = () => running.drain();
+  const starting = run(context, { only: options.only, isDemo });
+  onSignals(async () => (await starting).drain());
+  const running = await starting;
   running.infrastructure.onBrokerLost(() => {
     logger.error({}, 'the embedded broker is gone, and with it what was not yet in ClickHouse');
     process.exit(exitCodes.brokerLost);

@@ -46,8 +46,7 @@ export function createFront(options: FrontOptions): Server {
   const requestsMax = options.requestsMax ?? 100;
   let running = 0;
   const server = createServer((request, response) => {
-    const queryId = new URL(request.url ?? '/', 'http://localhost').searchParams.get('query_id') ?? randomUUID();
-    response.setHeader('X-ClickHouse-Query-Id', /^[\x20-\x7e]+$/.test(queryId) ? queryId : randomUUID());
+    response.setHeader('X-ClickHouse-Query-Id', randomUUID());
     response.setHeader('X-ClickHouse-Server-Display-Name', 'millrace embedded');
     running += 1;
     respond(options, request, response, running > requestsMax)
@@ -67,10 +66,11 @@ async function respond(
 ): Promise<void> {
   refuseForeignPages(request);
   const asked = readFrontRequest(request);
-  const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-  if (path === '/ping' || path === '/replicas_status' || (isRead(request) && asked.query === ''))
-    return sendText(response, 200, 'Ok.\n');
+  const { path, queryId } = asked;
+  if (queryId !== null && /^[\x20-\x7e]+$/.test(queryId)) response.setHeader('X-ClickHouse-Query-Id', queryId);
+  if (path === '/ping' || path === '/replicas_status') return sendText(response, 200, 'Ok.\n');
   if (path !== '/') throw new FrontError(404, 48, `There is no ${path}: POST a query to /. (NOT_IMPLEMENTED)`);
+  if (isRead(request) && asked.query === '') return sendText(response, 200, 'Ok.\n');
   if (!isRead(request) && request.method !== 'POST')
     throw new FrontError(501, 48, 'Use GET or POST. (NOT_IMPLEMENTED)');
   if (isFull) throw new FrontError(503, 202, 'Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)');

@@ -4,6 +4,7 @@ import { createGunzip } from 'node:zlib';
 
 /** What a request to the HTTP interface asks beside its body. */
 export interface FrontRequest {
+  readonly path: string;
   /** SQL of `?query=`, or ''. */
   readonly query: string;
   readonly queryId: string | null;
@@ -51,7 +52,7 @@ const notSettings = new Set([
 
 /** Reads URL and headers. Throws a `FrontError` for what it refuses. */
 export function readFrontRequest(request: IncomingMessage): FrontRequest {
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  const url = urlOf(request);
   const settings = new Map<string, string>();
   const params = new Map<string, string>();
   for (const [name, value] of url.searchParams) {
@@ -63,6 +64,7 @@ export function readFrontRequest(request: IncomingMessage): FrontRequest {
   if (isReadMethod && (settings.get('readonly') ?? '0') === '0') settings.set('readonly', '2');
   const wantsGzip = /^(?:1|true)$/.test(url.searchParams.get('enable_http_compression') ?? '');
   return {
+    path: url.pathname,
     query: url.searchParams.get('query') ?? '',
     queryId: url.searchParams.get('query_id'),
     database: url.searchParams.get('database') ?? header(request, 'x-clickhouse-database'),
@@ -94,7 +96,11 @@ export function bodyOf(request: IncomingMessage): Readable {
   if (encoding === undefined || encoding === 'identity') return request;
   if (encoding !== 'gzip')
     throw new FrontError(501, 48, `Content-Encoding ${encoding} is not supported: use gzip. (NOT_IMPLEMENTED)`);
-  return request.pipe(createGunzip()).on('error', () => request.destroy());
+  const gunzip = createGunzip();
+  request.once('close', () => {
+    if (!request.complete) gunzip.destroy(new FrontError(400, 210, 'The body was cut off. (NETWORK_ERROR)'));
+  });
+  return request.pipe(gunzip);
 }
 
 /** The whole body in memory, at most `bytesMax`. */
@@ -112,6 +118,13 @@ export async function* limited(body: AsyncIterable<Buffer>, bytesMax: number): A
     if (bytes > bytesMax) throw new FrontError(413, 307, `The body is larger than ${bytesMax} bytes. (TOO_MANY_BYTES)`);
     yield chunk;
   }
+}
+
+/** A path such as `//` is no URL. */
+function urlOf(request: IncomingMessage): URL {
+  const url = `http://localhost${request.url ?? '/'}`;
+  if (!URL.canParse(url)) throw new FrontError(400, 62, 'The path is not a URL. (SYNTAX_ERROR)');
+  return new URL(url);
 }
 
 function header(request: IncomingMessage, name: string): string | null {

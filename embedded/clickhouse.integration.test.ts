@@ -201,6 +201,32 @@ describeUnless([requireChdb()], 'the embedded ClickHouse', () => {
     expect(await ask({ 'sec-fetch-site': 'cross-site' })).toBe(403);
   });
 
+  test('what is no request at all does not end it', async () => {
+    const ask = (path: string, options: { method?: string; headers?: Record<string, string>; body?: Buffer } = {}) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const { hostname, port } = new URL(server.url);
+        const sent = request(
+          { hostname, port, path, method: options.method ?? 'GET', headers: options.headers ?? {} },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          },
+        );
+        sent.on('error', reject);
+        sent.end(options.body);
+      });
+    const pid = server.pid();
+    expect(await ask('//')).toBe(404);
+    expect(await ask('/?%ff=%00&query=%00')).toBeGreaterThanOrEqual(400);
+    expect(await ask('/', { method: 'DELETE' })).toBe(501);
+    expect(await ask('/', { method: 'POST', headers: { 'content-encoding': 'br' }, body: Buffer.from('x') })).toBe(501);
+    expect(
+      await ask('/', { method: 'POST', headers: { 'content-encoding': 'gzip' }, body: Buffer.from('not gzip') }),
+    ).toBe(400);
+    expect(await ask('/', { method: 'POST', body: Buffer.from([39, 255, 0]) })).toBeGreaterThanOrEqual(400);
+    expect(server.pid()).toBe(pid);
+  });
+
   test('a body over the limit is refused without being kept', async () => {
     const chunk = Buffer.alloc(4 * 2 ** 20, 'x');
     const body = Readable.from(

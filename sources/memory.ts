@@ -12,7 +12,8 @@ import { createSignal, type Signal } from './signal.ts';
 
 /**
  * A source held in memory: for tests and for anything small. Guarantees what the contract says, and can be made to fail as
- * a broker does: retention (`trim`), holes, an outage. Reading again gives the same records.
+ * a broker does: retention (`trim`), holes, an outage.
+ * Reading again gives the same records.
  */
 export interface MemorySource extends Source {
   /** Appends records; gives the first one's offset. Creates the topic's partitions up to this one. */

@@ -89,7 +89,7 @@ export class KeyedWindows {
     }
   }
 
-  /** Publishes what is unpublished of the windows that take no more records at this watermark, and forgets them. */
+  /** Forgets the windows that take no more records at this watermark, closing them first; `publish` still emits their last changes. */
   drop(watermarkMs: number, emit: EmitRow, onDropped: (cell: Cell) => void): void {
     if (watermarkMs < this.nextDropMs) return;
     this.nextDropMs = Infinity;
@@ -99,13 +99,11 @@ export class KeyedWindows {
         this.nextDropMs = dropMs;
         break;
       }
-      if (window.isClosed) emitChanges(window, emit);
-      else close(window, emit);
+      if (!window.isClosed) close(window, emit);
       this.windows.delete(window.startMs);
       this.cellCount -= window.cells.size;
       for (const cell of window.cells.values()) onDropped(cell);
     }
-    this.corrected = this.corrected.filter((window) => window.changed.length > 0);
     this.latest = undefined;
   }
 

@@ -30,7 +30,7 @@ const caseArb: fc.Arbitrary<Case> = fc.record({
       backMs: fc.nat(OUT_OF_ORDERNESS),
       value: fc.integer({ min: -50, max: 50 }),
     }),
-    { maxLength: 25, size: 'max' },
+    { maxLength: 20, size: 'max' },
   ),
   reloadAt: fc.nat(25),
 });
@@ -56,7 +56,10 @@ test('[C13] the aggregate as of each event equals brute force, in 10,000 random 
         const fromMs = timeMs - sizeMs - ((((timeMs - sizeMs) % tileMs) + tileMs) % tileMs);
         const counted = arrived.filter((e) => e.key === key && e.timeMs >= fromMs && e.timeMs <= timeMs);
         const expected = counted.reduce((total, e) => total + e.value, 0);
-        expect(rolling.add(key, timeMs, value, watermarkMs)).toEqual({ kind: 'ok', result: expected });
+        const answer = rolling.add(key, timeMs, value, watermarkMs);
+        // `expect` costs more than what it looks at, a quarter of a million times.
+        if (answer.kind !== 'ok' || answer.result !== expected)
+          expect(answer).toEqual({ kind: 'ok', result: expected });
       });
     }),
     { numRuns: 10_000 },

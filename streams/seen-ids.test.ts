@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SeenIds } from './seen-ids.ts';
 
-const idArb = fc.nat(40);
+const ids = Array.from({ length: 41 }, (_, id) => id);
+const idArb = fc.constantFrom(...ids);
 /** Few different first words, so that slots collide. */
 const hashOf = (id: number): Int32Array => Int32Array.of(id % 3, id, 7, -id);
 
@@ -15,7 +16,7 @@ const stepArb = fc.oneof(
 
 test('it answers as a plain Map would, through additions, forgetting, expiry and snapshots', () => {
   fc.assert(
-    fc.property(fc.array(stepArb, { maxLength: 200, size: 'max' }), (steps) => {
+    fc.property(fc.array(stepArb, { maxLength: 100, size: 'max' }), (steps) => {
       const model = new Map<number, number>();
       let oldest = -Infinity;
       let seen = new SeenIds();
@@ -37,7 +38,8 @@ test('it answers as a plain Map would, through additions, forgetting, expiry and
           seen.restore(saved);
         }
         expect(seen.size).toBe(model.size);
-        for (let id = 0; id <= 40; id++) expect(seen.has(hashOf(id))).toBe(model.has(id));
+        const differing = ids.filter((id) => seen.has(hashOf(id)) !== model.has(id));
+        expect(differing).toEqual([]);
       }
     }),
     { numRuns: 100 },

@@ -4,7 +4,9 @@ import type { Source, TopicPartition } from '../sources/source.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Fold, Genesis } from './contract.ts';
+import { emptyJudgeState, judge } from './judge.ts';
 import { createOrderReader } from './order-log.ts';
+import type { LogRecord, OrderReader } from './order-log.ts';
 import { ParkError } from './park.ts';
 import { decodeSnapshot, sha256Hex } from './snapshot.ts';
 import type { TaskSnapshot } from './snapshot.ts';
@@ -51,6 +53,7 @@ export async function newestValid(
     }
     if (bounds.endOffset < entry.orderOffset) {
       if (log === 'archived') return { entry, snapshot };
+      if (entry.epoch < (await firstEpoch(options, bounds.endOffset))) continue;
       throw new ParkError(
         'log_truncated',
         `the order log ends at ${bounds.endOffset}, snapshot ${entry.name} was taken at ${entry.orderOffset}`,
@@ -82,21 +85,44 @@ async function loadWhole(options: StartOptions, name: string): Promise<TaskSnaps
   return snapshot && snapshot.stateHash === options.fold.stateHash ? snapshot : null;
 }
 
+/** The epoch that the log began with: snapshots of earlier ones are of a log that is no more. −1: nothing has begun. */
+async function firstEpoch(options: StartOptions, endOffset: bigint): Promise<number> {
+  let state = emptyJudgeState;
+  await withReader(options, 0n, async (reader) => {
+    for (let offset = 0n; offset < endOffset && !state.genesis; offset++)
+      state = judge(state, (await readOne(reader, offset)).record).state;
+  });
+  return state.genesis ? state.epoch : -1;
+}
+
 /** Looks up the order record just before the snapshot's offset. */
 async function isOfThisLog(options: StartOptions, snapshot: TaskSnapshot): Promise<boolean> {
   const before = BigInt(snapshot.orderOffset) - 1n;
   if (before < 0n) return true;
+  const record = await withReader(options, before, (reader) => readOne(reader, before));
+  return record.id === snapshot.lastRecordId;
+}
+
+async function withReader<T>(
+  options: StartOptions,
+  nextOffset: bigint,
+  use: (reader: OrderReader) => Promise<T>,
+): Promise<T> {
   const { orderSource: source, orderPartition: topicPartition, clock } = options;
-  const reader = createOrderReader({ source, topicPartition, nextOffset: before, clock, onArrival: () => {} });
+  const reader = createOrderReader({ source, topicPartition, nextOffset, clock, onArrival: () => {} });
   try {
-    for (let tries = 0; tries < lookUpTries; tries++) {
-      const record = await reader.next(lookUpWaitMs);
-      if (record) return record.id === snapshot.lastRecordId;
-    }
-    throw new SourceError('unavailable', `the order record at ${before} cannot be read`);
+    return await use(reader);
   } finally {
     reader.close();
   }
+}
+
+async function readOne(reader: OrderReader, orderOffset: bigint): Promise<LogRecord> {
+  for (let tries = 0; tries < lookUpTries; tries++) {
+    const record = await reader.next(lookUpWaitMs);
+    if (record) return record;
+  }
+  throw new SourceError('unavailable', `the order record at ${orderOffset} cannot be read`);
 }
 
 /** One minute in all: a broker that is slow to answer is not a broken log. */

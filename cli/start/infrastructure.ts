@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
-import type { Config } from '../../config/schema.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { startEmbeddedBroker, type EmbeddedBroker } from '../../embedded/broker.ts';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from '../../embedded/clickhouse.ts';

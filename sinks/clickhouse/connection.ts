@@ -1,5 +1,6 @@
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 
+/** How millrace talks to ClickHouse: one place for the settings that its guarantees rest on. */
 export interface ClickHouseOptions {
   /** http(s)://host:port */
   readonly url: string;

@@ -8,6 +8,7 @@ import { untilDone, type RetryOptions } from './retry.ts';
 import { createRowBuffer, type RowBuffer } from './row-binary.ts';
 import type { TableName } from './tables.ts';
 
+/** From blocks of rows to durable rows: every row ends in its table or in `sink_rejects`; repeated ones change nothing. */
 export interface FlushOptions extends RetryOptions {
   readonly sink: Sink<TableRows>;
   readonly epoch: number;

@@ -13,24 +13,35 @@ export interface TableRows {
 }
 
 /**
- * ClickHouse as a `Sink`: one insert per write. Resolves when durable, rejects with a `SinkError`. Identity and revision of
+ * ClickHouse as a `Sink`: one insert per write and table. Resolves when durable, rejects with a `SinkError`. Identity and revision of
  * the rows make a repeated write change nothing.
  */
 export function createTableSink(client: ClickHouseClient, database: string): Sink<TableRows> {
   return {
     name: 'clickhouse',
     write: async (rows) => {
-      for (const { table, block } of rows) await insert(client, database, table, block.slice(0, block.rows));
+      const blocks = new Map<TableName, Uint8Array[]>();
+      for (const { table, block } of rows) {
+        const parts = blocks.get(table) ?? [];
+        parts.push(block.slice(0, block.rows));
+        blocks.set(table, parts);
+      }
+      for (const [table, parts] of blocks) await insert(client, database, table, parts);
     },
     close: () => client.close(),
   };
 }
 
-async function insert(client: ClickHouseClient, database: string, table: TableName, bytes: Uint8Array): Promise<void> {
-  if (bytes.length === 0) return;
+async function insert(
+  client: ClickHouseClient,
+  database: string,
+  table: TableName,
+  parts: readonly Uint8Array[],
+): Promise<void> {
+  if (parts.every((part) => part.length === 0)) return;
   const query = `INSERT INTO ${database}.${table} (${columnsOf[table]}) FORMAT RowBinary`;
   try {
-    const { stream } = await client.exec({ query, values: Readable.from([bytes], { objectMode: false }) });
+    const { stream } = await client.exec({ query, values: Readable.from(parts, { objectMode: false }) });
     // Read to its end (it is empty), so that the connection can be used again.
     for await (const chunk of stream) void chunk;
   } catch (error) {

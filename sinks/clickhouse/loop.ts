@@ -7,14 +7,15 @@ import { PartitionSet } from './partition-set.ts';
 import type { RetryOptions } from './retry.ts';
 import type { ClickHouseSinkOptions, ClickHouseSinkStatus, SinkLimits } from './sink.ts';
 
-const pollWaitMs = 100;
-/** Beyond the drain's time-out: for a request in flight to end. */
-const lastWordMs = 500;
-
 /**
  * The sink's one loop: poll, collect, insert, commit. One batch at a time, so that waiting for ClickHouse is waiting with
  * everything. Redelivery: positions are committed only after the insert of all rows before them.
  */
+const pollWaitMs = 100;
+/** Beyond the drain's time-out: for a request in flight to end. */
+const lastWordMs = 500;
+
+/** See above; `sink.ts` makes it a service. */
 export class SinkLoop {
   readonly #options: ClickHouseSinkOptions;
   readonly #limits: SinkLimits;
@@ -86,7 +87,7 @@ export class SinkLoop {
       if (this.#isDraining) this.#drainTo ??= await this.#partitions.ends();
       const hasMore = await this.#collect();
       if (this.#isDue(hasMore)) await this.#flush();
-      else if (this.#drainTo && this.#partitions.hasRead(this.#drainTo)) return;
+      else if (this.#isDrained()) return;
       else if (!hasMore) await this.#options.reader.wait(Math.min(pollWaitMs, this.#limits.batchWaitMs));
     }
   }
@@ -120,6 +121,10 @@ export class SinkLoop {
     const nowMs = this.#options.clock.nowMs();
     const isOld = nowMs - this.#oldestRowMs >= this.#limits.batchWaitMs;
     return isOld && nowMs - this.#lastFlushMs >= 60_000 / this.#limits.insertsPerMinuteMax;
+  }
+
+  #isDrained(): boolean {
+    return this.#drainTo !== null && this.#blocks.rows() === 0 && this.#partitions.hasRead(this.#drainTo);
   }
 
   async #flush(): Promise<void> {

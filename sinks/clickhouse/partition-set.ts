@@ -12,12 +12,13 @@ import {
 } from './partitions.ts';
 import { untilDone, type RetryOptions } from './retry.ts';
 
-const retryStreamMs = 500;
-
 /**
  * The partitions that are ours now. Guarantees that a partition is read by one stream, that one which cannot go on stops
  * alone (`parked`), and that every gap is handed to `onGap` before the records behind it. Redelivery: as `partitions.ts`.
  */
+const retryStreamMs = 500;
+
+/** Changes are noted at once and acted on by `applyChanges`, between two polls. */
 export class PartitionSet {
   readonly #options: PartitionsOptions;
   readonly #retry: RetryOptions;

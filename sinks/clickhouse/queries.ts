@@ -3,7 +3,8 @@ import type { DeadLetter, LateRecord, ProducerPosition, ResultState, WindowResul
 
 /**
  * What the server and the live gateway read: results rebuilt from rows, as they were on their topics. Guarantees one row per
- * identity, the one with the highest revision; 64-bit numbers stay decimal text. Reads only.
+ * identity, the one with the highest revision; 64-bit numbers stay decimal text. Redelivered rows that are not merged yet
+ * are merged while reading. Writes nothing.
  */
 export interface ReadFrom {
   readonly client: ClickHouseClient;

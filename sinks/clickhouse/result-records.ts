@@ -2,7 +2,8 @@ import type { DeadLetter, LateRecord, Quarantined, Result, WindowResult } from '
 
 /**
  * Bytes of a result topic as a result. Guarantees that what comes out fits its table in every field, so that no insert can
- * fail on data; anything else comes out as a reason. Pure.
+ * fail on data; anything else comes out as a reason, for `sink_rejects`. Pure: the same bytes are judged the same whenever
+ * they are redelivered.
  */
 export type ReadResult =
   { readonly kind: 'result'; readonly result: Result } | { readonly kind: 'reject'; readonly reason: string };

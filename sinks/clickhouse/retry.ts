@@ -2,6 +2,7 @@ import type { Clock } from '../../telemetry/clock.ts';
 import type { SinkError } from '../sink.ts';
 import { toSinkError } from './errors.ts';
 
+/** Trying again for ever is what keeps rows: the sink waits here while ClickHouse is away or full. */
 const backOffMs = { first: 100, max: 5_000 } as const;
 
 export interface RetryOptions {

@@ -4,6 +4,7 @@ import type { DeadLetter, LateRecord, ProducerPosition, Quarantined, WindowResul
 
 /**
  * Which columns the sink fills in each table and how, in the order of the migrations. Pure: a row of a table as RowBinary.
+ * Guarantees that names and values stand in one file, side by side.
  * Redelivery: the same record gives the same bytes.
  */
 export type TableName =

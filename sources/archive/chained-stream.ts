@@ -9,14 +9,15 @@ import {
 } from '../source.ts';
 import type { ChainedSourceOptions } from './chained.ts';
 
-const defaultGapAfterMs = 10_000;
-/** Between two looks while neither side has the next record. */
-const lookAgainMs = 200;
-
 /**
  * One partition, now from the broker, now from the archive. Guarantees that the next batch continues exactly where the last
  * one ended, whichever side it comes from. Redelivery: none, a position is never taken back.
  */
+const defaultGapAfterMs = 10_000;
+/** Between two looks while neither side has the next record. */
+const lookAgainMs = 200;
+
+/** Starts in the broker; `advance` moves between the sides. */
 export class ChainedStream implements PartitionStream {
   readonly topic: string;
   readonly partition: number;

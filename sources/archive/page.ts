@@ -4,7 +4,8 @@ import { createRowReader, type RowReader } from './row-binary-reader.ts';
 
 /**
  * One page of a partition out of the archive, as a batch. Guarantees exact bytes, rising offsets without repetition
- * (rows that a redelivery wrote twice are one record), and that no record is missing: each row names the offset before it.
+ * (rows that a redelivery wrote twice are one record), and that no record is missing: each row names the offset before it,
+ * and the chain is followed from page to page.
  */
 export interface ArchivePlace extends TopicPartition {
   readonly database: string;

@@ -144,24 +144,24 @@ describe('the laws of the fold', () => {
         expect(lastValues(outputs)).toEqual(oracle(sent.map((one) => one.payment)));
         expect(fold.counters()).toMatchObject({ late: 0, late_country_1m: 0, dead: 0 });
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
   test('[C16] any interleaving of partitions and any batch sizes give the same last values, in 1,000 shuffles', () => {
     const [sent = []] = fc.sample(
-      fc.array(sentArb, { minLength: 3, maxLength: 3 }).map((all) => all.flat()),
+      fc.array(sentArb, { minLength: 3, maxLength: 3 }).map((all) => all.flat().slice(0, 80)),
       {
         numRuns: 1,
         seed: 42,
       },
     );
     expect(sent.length).toBeGreaterThan(50);
-    const expected = oracle(sent.map((one) => one.payment));
+    const expected = JSON.stringify([...oracle(sent.map((one) => one.payment))]);
     for (let seed = 0; seed < 1_000; seed++) {
       const sizes = [1 + (seed % 7), 1 + (seed % 11), 1 + (seed % 13)];
       const outputs = foldAll(revenuePipeline(), entriesOf(arrival(sent, seed), sizes));
-      expect(lastValues(outputs), `seed ${seed}`).toEqual(expected);
+      expect(JSON.stringify([...lastValues(outputs)]), `seed ${seed}`).toBe(expected);
     }
   });
 
@@ -195,7 +195,7 @@ describe('the laws of the fold', () => {
           expect(run(sizesA)).toEqual(run(sizesB));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -226,7 +226,7 @@ describe('the laws of the fold', () => {
           expect(counted + (counters[`late_${name}`] ?? NaN)).toBe(judged);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -243,7 +243,7 @@ describe('the laws of the fold', () => {
         expect(restored.watermarkMs()).toBe(whole.watermarkMs());
         for (const name of partitions) expect(restored.partitionTimeMs(name)).toBe(whole.partitionTimeMs(name));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -263,7 +263,7 @@ describe('the laws of the fold', () => {
           rows.forEach((row, i) => expect(row.producer.index).toBe(i));
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -281,7 +281,7 @@ describe('the laws of the fold', () => {
           counts.set(identity, Number(row.values['count']));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
