@@ -141,14 +141,17 @@ async function writeRows(
   return file.bytesWritten;
 }
 
-const run = (options: FrontOptions, asked: FrontRequest, sql: string): Promise<EngineResult> =>
-  options.engine.run({
+async function run(options: FrontOptions, asked: FrontRequest, sql: string): Promise<EngineResult> {
+  // The engine would take what is before it for the whole.
+  if (sql.includes('\0')) throw new FrontError(400, 62, 'Syntax error: a zero byte in the query. (SYNTAX_ERROR)');
+  return options.engine.run({
     sql,
     format: asked.defaultFormat,
     database: asked.database,
     settings: asked.settings,
     params: asked.params,
   });
+}
 
 async function send(
   response: ServerResponse,

@@ -8,8 +8,10 @@ import type { RetryOptions } from './retry.ts';
 import type { ClickHouseSinkOptions, ClickHouseSinkStatus, SinkLimits } from './sink.ts';
 
 /**
+ * Runs inside the service of `sink.ts`, for as long as that is not drained.
  * The sink's one loop: poll, collect, insert, commit. One batch at a time, so that waiting for ClickHouse is waiting with
- * everything. Redelivery: positions are committed only after the insert of all rows before them.
+ * everything. Guarantees bounded memory: a batch, and one poll more.
+ * Redelivery: positions are committed only after the insert of all rows before them.
  */
 const pollWaitMs = 100;
 /** Beyond the drain's time-out: for a request in flight to end. */

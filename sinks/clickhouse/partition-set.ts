@@ -13,8 +13,10 @@ import {
 import { untilDone, type RetryOptions } from './retry.ts';
 
 /**
+ * Held by the loop of the ClickHouse sink, and by nothing else.
  * The partitions that are ours now. Guarantees that a partition is read by one stream, that one which cannot go on stops
- * alone (`parked`), and that every gap is handed to `onGap` before the records behind it. Redelivery: as `partitions.ts`.
+ * alone (`parked`), and that every gap is handed to `onGap` before the records behind it. Redelivery: as
+ * `partitions.ts` says, from the committed offset on.
  */
 const retryStreamMs = 500;
 

@@ -24,11 +24,16 @@ export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
     subscriptions: metrics.gauge('millrace_live_subscriptions', 'Live subscriptions'),
     frames: metrics.counter('millrace_live_frames_total', 'Frames sent to live clients'),
     bytes: metrics.counter('millrace_live_sent_bytes_total', 'Bytes of frames sent to live clients'),
-    conflations: metrics.counter('millrace_live_conflations_total', 'Times that a slow client was told only the latest'),
+    conflations: metrics.counter(
+      'millrace_live_conflations_total',
+      'Times that a slow client was told only the latest',
+    ),
     closes: metrics.counter('millrace_live_closes_total', 'Live sockets closed by the gateway', ['code']),
     refused: metrics.counter('millrace_live_refused_total', 'Live sockets refused: too many, or not running'),
     badMessages: metrics.counter('millrace_live_bad_messages_total', 'Messages of clients that broke the protocol'),
-    resyncs: metrics.counter('millrace_live_resyncs_total', 'Subscriptions that were sent everything again', ['reason']),
+    resyncs: metrics.counter('millrace_live_resyncs_total', 'Subscriptions that were sent everything again', [
+      'reason',
+    ]),
     rows: metrics.gauge('millrace_live_rows', 'Rows held for live viewers', ['channel']),
     builds: metrics.counter('millrace_live_builds_total', 'Attempts to build views from ClickHouse', ['outcome']),
     gaps: metrics.counter('millrace_live_gaps_total', 'Times that records were gone before they were read'),

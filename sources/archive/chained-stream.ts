@@ -10,8 +10,10 @@ import {
 import type { ChainedSourceOptions } from './chained.ts';
 
 /**
+ * One of the streams that a chained source opens.
  * One partition, now from the broker, now from the archive. Guarantees that the next batch continues exactly where the last
- * one ended, whichever side it comes from. Redelivery: none, a position is never taken back.
+ * one ended, whichever side it comes from. A side that fails
+ * is left for the other. Redelivery: none, a position is never taken back.
  */
 const defaultGapAfterMs = 10_000;
 /** Between two looks while neither side has the next record. */
