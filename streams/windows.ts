@@ -6,6 +6,3 @@ export type WindowSpec = {
 
 /** Start of the tumbling window that holds `timeMs`. */
 export const tumblingStartMs = (sizeMs: number, timeMs: number): number => Math.floor(timeMs / sizeMs) * sizeMs;
-
-/** How far behind its newest event a window of this kind may begin. */
-export const spanMs = (window: WindowSpec): number => window.sizeMs;

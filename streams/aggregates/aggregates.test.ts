@@ -99,7 +99,7 @@ describe('top-k', () => {
     const counts = new Map<string, number>();
     for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
     const order = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-    return order.slice(0, k).map(([value, count]) => ({ value, count, errorMax: 0 }));
+    return order.slice(0, k).map(([value, times]) => ({ value, count: times, errorMax: 0 }));
   }
 
   test('is exact while the values fit', () => {
@@ -115,12 +115,12 @@ describe('top-k', () => {
     fc.assert(
       fc.property(skewed, skewed, (a, b) => {
         const top = topK(5, 12);
-        const truth = new Map(exact([...a, ...b], Infinity).map(({ value, count }) => [value, count]));
+        const truth = new Map(exact([...a, ...b], Infinity).map((entry) => [entry.value, entry.count]));
         const merged = top.merge(stateOf(top, a), stateOf(top, b));
         for (const state of [stateOf(top, [...a, ...b]), merged])
-          for (const { value, count, errorMax } of top.result(state)) {
-            expect(count).toBeGreaterThanOrEqual(truth.get(value) ?? 0);
-            expect(count - errorMax).toBeLessThanOrEqual(truth.get(value) ?? 0);
+          for (const { value, count: atMost, errorMax } of top.result(state)) {
+            expect(atMost).toBeGreaterThanOrEqual(truth.get(value) ?? 0);
+            expect(atMost - errorMax).toBeLessThanOrEqual(truth.get(value) ?? 0);
           }
       }),
     );
