@@ -21,6 +21,7 @@ const config: UserConfig = {
   },
   server: {
     host: '127.0.0.1',
+    fs: { allow: ['..'] }, // events/ and live/ are beside this folder
     proxy: { '/v1': { target: devTarget, ws: true, changeOrigin: true, headers: { origin: devTarget } } },
   },
 };
