@@ -54,6 +54,8 @@ const database = 'millrace';
 const settledReads = 3;
 const readEveryMs = 500;
 const lookEveryMs = 50;
+/** Replays run many times faster than live: so do their snapshots. */
+const snapshotEveryMs = 2_000;
 const looksMax = 3;
 
 /** A closing of parts in the opposite order of their opening. */
@@ -118,6 +120,7 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
       MILLRACE_KAFKA_MEMBERSHIP: 'solo',
       MILLRACE_CLICKHOUSE_URL: clickhouse.url,
       MILLRACE_SNAPSHOTS_DIR: join(folder, 'snapshots'),
+      MILLRACE_SNAPSHOTS_EVERY_MS: String(snapshotEveryMs),
       MILLRACE_EMBEDDED_DATA_DIR: folder,
       MILLRACE_SERVER_PORT: String(await freePort()),
       MILLRACE_LOG_LEVEL: 'warn',
