@@ -19,7 +19,7 @@ import { createFeeds, type Feeds } from './feeds.ts';
 import { gatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import { createProblemsChannel, type ProblemsChannel } from './problems-channel.ts';
-import { createSockets, type Sockets } from './sockets.ts';
+import { createSockets, refuseUpgrade, type Sockets } from './sockets.ts';
 import { createSystemChannel, type SystemChannel } from './system-channel.ts';
 import { createTopicStreams, type Bounds, type TopicStreams } from './topic-streams.ts';
 import { tailStart, type CommittedPositions, type WindowRows } from './window-builder.ts';
@@ -108,7 +108,6 @@ class Gateway implements LiveGateway {
         committedPositions: options.committedPositions,
         windowRows: options.windowRows,
         query: { rowsPerOutputMax, shortHorizonMs, longHorizonMs },
-        tailRecordsMax,
       },
       ...{ clock, random, logger, metrics: this.#metrics },
     });
@@ -163,7 +162,7 @@ class Gateway implements LiveGateway {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, peer: { readonly isLocal: boolean }): void {
     if (this.#state === 'running' && !this.#draining) return this.#sockets.accept(request, socket, head, peer);
     this.#metrics.refused.inc();
-    socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    refuseUpgrade(socket);
   }
 
   async #run(): Promise<void> {

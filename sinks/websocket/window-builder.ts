@@ -34,8 +34,6 @@ export interface BuildOptions {
   readonly committedPositions: CommittedPositions;
   readonly windowRows: WindowRows;
   readonly query: Omit<WindowRowsQuery, 'pipeline'>;
-  /** Records of a partition without a committed position that are read at most. */
-  readonly tailRecordsMax: bigint;
   /** By partition: the store must hold everything before these offsets, or the build is of no use yet. */
   readonly neededUpTo: ReadonlyMap<string, bigint>;
 }
@@ -55,16 +53,19 @@ export async function build(options: BuildOptions): Promise<Built> {
   for (const tp of await partitionsOf(options.reader, options.topics)) {
     const { lowOffset, endOffset } = await options.reader.bounds(tp);
     const at = committed.get(topicPartitionName(tp)) ?? -1n;
-    starts.push({ ...tp, nextOffset: startOf(at, lowOffset, endOffset, options.tailRecordsMax) });
+    starts.push({ ...tp, nextOffset: startOf(at, lowOffset, endOffset) });
     ends.set(topicPartitionName(tp), endOffset);
   }
   return { rows, starts, ends };
 }
 
-/** The committed position, if the partition still has it; else the tail. */
-function startOf(committed: bigint, lowOffset: bigint, endOffset: bigint, tailRecordsMax: bigint): bigint {
+/** Records of a partition without a committed position that are read at most: about two seconds of folding. */
+const uncommittedRecordsMax = 200_000n;
+
+/** The committed position, if the partition still has it; else as much as is there, within reason. */
+function startOf(committed: bigint, lowOffset: bigint, endOffset: bigint): bigint {
   if (committed >= lowOffset && committed <= endOffset) return committed;
-  return tailStart({ lowOffset, endOffset }, tailRecordsMax);
+  return tailStart({ lowOffset, endOffset }, uncommittedRecordsMax);
 }
 
 export function tailStart(

@@ -42,6 +42,7 @@ type BuildState =
   | { readonly kind: 'complete' };
 
 const retry = { firstMs: 500, maxMs: 15_000 };
+const buildTimeoutMs = 20_000;
 
 export function createWindows(options: WindowsOptions): Windows {
   return new BuiltWindows(options);
@@ -101,7 +102,13 @@ class BuiltWindows implements Windows {
     this.#state = asking;
     const { channels, source, metrics, clock, random } = this.#options;
     const pipelines = channels.map(({ pipeline }) => pipeline);
-    build({ ...source, topics: windowTopics, pipelines, neededUpTo: new Map(this.#neededUpTo) }).then(
+    const timeOut = new AbortController();
+    const late = clock.sleep(buildTimeoutMs, timeOut.signal).then(() => {
+      throw new Error('ClickHouse or the broker does not answer');
+    });
+    const building = build({ ...source, topics: windowTopics, pipelines, neededUpTo: new Map(this.#neededUpTo) });
+    const first = Promise.race([building, late]).finally(() => timeOut.abort());
+    first.then(
       (built) => {
         metrics.builds.inc({ outcome: 'built' });
         if (this.#state === asking) this.#state = { kind: 'built', built };
