@@ -4,7 +4,6 @@ import { minorDigitsOf } from '../events/currency.ts';
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const oneDecimal = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',
@@ -50,11 +49,6 @@ function moneyFormat(currency: string, isShort: boolean): Intl.NumberFormat | un
   });
   moneyFormats.set(name, made);
   return made;
-}
-
-/** `1.2K`, for axes. */
-export function formatShort(value: number): string {
-  return short.format(value);
 }
 
 /** `12:03:05`, local. */
