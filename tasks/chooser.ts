@@ -55,8 +55,7 @@ export function createChooser(options: ChooserOptions): Chooser {
     let hold = Infinity;
     releaseAtMs = Infinity;
     for (const { name, cursor, plannedTo, timeMs } of candidates) {
-      const isBeforeEnd = cursor.endOffset() > plannedTo || cursor.endOffset() < 0n;
-      const isStarved = isBeforeEnd && !cursor.peek(plannedTo, 1, 1) && !cursor.failure();
+      const isStarved = isBeforeEnd(cursor, plannedTo) && !cursor.peek(plannedTo, 1, 1) && !cursor.failure();
       if (!isStarved) {
         starvedSince.delete(name);
         continue;
@@ -87,24 +86,29 @@ export function createChooser(options: ChooserOptions): Chooser {
         const from = planned.positions[name];
         if (from !== undefined) candidates.push(candidateOf(name, cursor, from));
       }
-      const hold = holdFrom(candidates, nowMs);
+      let hold = holdFrom(candidates, nowMs);
       let open = candidates.filter((candidate) => candidate.timeMs <= hold);
       let [records, bytes] = [options.entryRecordsMax, options.entryBytesMax];
       while (open.length > 0 && records > 0 && bytes > 0) {
         const next = open.reduce((a, b) => (isFurtherBehind(b, a) ? b : a));
         const before = next.range;
-        if (!extend(next, records, bytes)) open = open.filter((candidate) => candidate !== next);
-        else {
+        if (extend(next, records, bytes)) {
           records -= (next.range?.count ?? 0) - (before?.count ?? 0);
           bytes -= (next.range?.bytes ?? 0) - (before?.bytes ?? 0);
-          open = open.filter((candidate) => candidate.timeMs <= hold);
+        } else {
+          if (before && isBeforeEnd(next.cursor, before.to)) hold = Math.min(hold, next.timeMs + slackMs);
+          open = open.filter((candidate) => candidate !== next);
         }
+        open = open.filter((candidate) => candidate.timeMs <= hold);
       }
       return candidates.flatMap(({ name, range }) => (range ? [toOrderRange(name, range)] : []));
     },
     waitMs: (nowMs) => releaseAtMs - nowMs,
   };
 }
+
+/** There is more than what is here, or it is not known yet. */
+const isBeforeEnd = (cursor: Cursor, at: bigint): boolean => cursor.endOffset() > at || cursor.endOffset() < 0n;
 
 const toOrderRange = (name: TopicPartitionName, { from, to, count, crc }: PlannedRange): OrderRange => [
   name,

@@ -39,8 +39,8 @@ export interface OwnerOptions {
   readonly failpoint: Failpoint;
   readonly control: TermControl;
   readonly newId: () => string;
-  /** Commits positions when it is time; never waited for. */
-  readonly commit: (nowMs: number) => void;
+  /** Commits positions when it is time; never waited for. Gives how long until it will be. */
+  readonly commit: (nowMs: number) => number;
   readonly onOwned: () => void;
   readonly onApplied: (logRecord: LogRecord, applied: Applied) => void;
   readonly rhythm: Rhythm;
@@ -147,9 +147,9 @@ function act(options: OwnerOptions, term: Term): number {
   if (term.phase !== 'owning' || term.end) return checkMs;
   const nowMs = clock.nowMs();
   keeper.tick(nowMs);
-  options.commit(nowMs);
-  if (control.isDraining() && !rhythm.foldsToEndOnDrain) return checkMs;
-  return appendDue(options, term, nowMs);
+  const commitMs = options.commit(nowMs);
+  if (control.isDraining() && !rhythm.foldsToEndOnDrain) return commitMs;
+  return Math.min(commitMs, appendDue(options, term, nowMs));
 }
 
 function appendDue(options: OwnerOptions, term: Term, nowMs: number): number {

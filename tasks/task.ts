@@ -71,7 +71,7 @@ class ShardTask implements Task {
     const { clock, random } = options.service;
     this.#options = options;
     this.#wake = createWake(clock);
-    this.#committer = createCommitter(options);
+    this.#committer = createCommitter(options, () => this.#wake.wake());
     this.#writerId = Array.from({ length: 4 }, () => hex32(random())).join('');
     this.#running = this.#run();
   }
@@ -211,12 +211,13 @@ async function waitForSilence(
 }
 
 interface Committer {
-  tick(view: TermView, nowMs: number): void;
+  /** How long until it is due, or Infinity. */
+  tick(view: TermView, nowMs: number): number;
   now(view: TermView): Promise<void>;
 }
 
 /** Commits the folded positions: for Kafka's tools, and for the embedded broker's gate. No fold reads them back. */
-function createCommitter({ service, tuning, shard }: TaskOptions): Committer {
+function createCommitter({ service, tuning, shard }: TaskOptions, onDone: () => void): Committer {
   const { membership, logger, orderTopic } = service;
   const commit = service.commit ?? ((offsets: readonly NextOffset[]) => membership.commit(offsets));
   let lastMs = -Infinity;
@@ -236,13 +237,18 @@ function createCommitter({ service, tuning, shard }: TaskOptions): Committer {
     }
   };
   return {
-    tick(view: TermView, nowMs: number): void {
-      const isDue = nowMs - lastMs >= tuning.commitEveryMs && view.replica.nextOffset() !== lastOrderOffset;
-      if (!isDue || committing) return;
+    tick(view, nowMs) {
+      if (committing || view.replica.nextOffset() === lastOrderOffset) return Infinity;
+      const dueMs = lastMs + tuning.commitEveryMs - nowMs;
+      if (dueMs > 0) return dueMs;
       lastMs = nowMs;
-      committing = send(view).finally(() => (committing = null));
+      committing = send(view).finally(() => {
+        committing = null;
+        onDone();
+      });
+      return Infinity;
     },
-    async now(view: TermView): Promise<void> {
+    async now(view) {
       await committing;
       await send(view);
     },

@@ -37,8 +37,8 @@ export interface TermOptions {
   readonly control: TermControl;
   readonly wake: Wake;
   readonly newId: () => string;
-  /** Commits positions if it is time; never waited for. */
-  readonly commit: (term: TermView, nowMs: number) => void;
+  /** Commits positions if it is time; never waited for. Gives how long until it will be. */
+  readonly commit: (term: TermView, nowMs: number) => number;
   /** Commits positions now. */
   readonly commitLast: (term: TermView) => Promise<void>;
   /** Shows what the term works on; called once, before anything is read. */

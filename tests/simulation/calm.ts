@@ -134,11 +134,7 @@ function startMember(
       return handlers;
     },
     status: () => service.status(),
-    shard(i = 0) {
-      const found = service.status().shards[i];
-      if (!found) throw new Error(`no shard ${i}`);
-      return found;
-    },
+    shard: (i = 0) => service.status().shards[i] ?? notYet,
     async drain() {
       let isDone = false;
       void service.drain().then(() => (isDone = true));
@@ -146,3 +142,15 @@ function startMember(
     },
   };
 }
+
+/** Before the service has looked at the order topic. */
+const notYet: TaskStatus = {
+  ...{ shard: 0, state: 'unassigned', parked: null, trouble: null, epoch: 0, orderOffset: '0', inputs: {}, idle: [] },
+  ...{
+    watermarkMs: -Infinity,
+    clockMs: 0,
+    totals: { entries: 0, records: 0, ignored: 0 },
+    outputsPending: 0,
+    counters: {},
+  },
+};
