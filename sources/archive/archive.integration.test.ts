@@ -8,7 +8,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { describeUnless, requireChdb } from '../../tests/requirements.ts';
 import { createMemorySource, type MemorySource } from '../memory.ts';
-import { sourceSuite, take, type SourceUnderTest } from '../source-suite.ts';
+import { flatten, sourceSuite, take, type SourceUnderTest } from '../source-suite.ts';
 import { topicPartitionName, type Source, type TopicPartition } from '../source.ts';
 import { createArchiveSource } from './archive.ts';
 import { createChainedSource } from './chained.ts';
@@ -124,6 +124,31 @@ describeUnless([requireChdb()], 'the archive', () => {
     await store(broker, place, 1_900n, 1_000n);
     const records = await take(archive.read(place, 0n), 4_500);
     expect(records.map(({ value }) => value)).toEqual(Array.from({ length: 4_500 }, (_, i) => `v${i}`));
+    await archive.close();
+  });
+
+  test('pages of large records stay bounded and whole', async () => {
+    const broker = createMemorySource();
+    const { archive, store } = await newArchive();
+    const large = 'x'.repeat(2 ** 20);
+    broker.append(
+      place,
+      Array.from({ length: 160 }, (_, i) => ({ value: `${i}${large}` })),
+    );
+    await store(broker, place);
+    const stream = archive.read(place, 0n);
+    const counts: number[] = [];
+    for (let next = 0; next < 160;) {
+      const batch = await stream.next(10_000);
+      if (!batch) throw new Error('no batch');
+      counts.push(batch.bytes.length);
+      expect(flatten(batch).map(({ value }) => value?.length)).toEqual(
+        Array.from({ length: batch.count }, (_, i) => large.length + String(next + i).length),
+      );
+      next += batch.count;
+    }
+    expect(Math.max(...counts)).toBeLessThan(66 * 2 ** 20);
+    expect(Math.max(...counts.slice(1))).toBeLessThan(10 * 2 ** 20);
     await archive.close();
   });
 

@@ -9,7 +9,7 @@ import {
   type Source,
   type TopicPartition,
 } from '../source.ts';
-import { archiveBounds, readPage, type ArchivePlace } from './page.ts';
+import { archiveBounds, nextPageRows, readPage, type ArchivePlace } from './page.ts';
 
 /**
  * The archive in ClickHouse as a source: input topics and order logs of one epoch, for replay, rebuild and verify. Guarantees
@@ -81,6 +81,7 @@ class ArchiveStream implements PartitionStream {
   #error: SourceError | null = null;
   #isFetching = false;
   #timer: NodeJS.Timeout | null = null;
+  #pageRows = nextPageRows(null);
 
   constructor(
     options: ArchiveSourceOptions,
@@ -140,10 +141,13 @@ class ArchiveStream implements PartitionStream {
 
   async #fetch(): Promise<void> {
     try {
-      const batch = await asked(readPage(this.#options.client, this.#place, this.#nextOffset));
+      const batch = await asked(readPage(this.#options.client, this.#place, this.#nextOffset, this.#pageRows));
       if (this.#error) return;
       this.#ready = batch;
-      if (batch) this.#nextOffset = batch.nextOffset;
+      if (batch) {
+        this.#nextOffset = batch.nextOffset;
+        this.#pageRows = nextPageRows({ bytes: batch.bytes.length, rows: batch.count });
+      }
       if (this.#nextOffset > this.#endOffset) this.#endOffset = this.#nextOffset;
       if (!batch) this.#askAgainLater();
     } catch (error) {

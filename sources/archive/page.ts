@@ -14,10 +14,16 @@ export interface ArchivePlace extends TopicPartition {
   readonly epoch: number;
 }
 
-/** Rows of one page. */
-export const pageRows = 2_000;
-/** Bytes after which ClickHouse stops adding rows to a page. */
-const pageBytesMax = 16 * 2 ** 20;
+/** Rows of a page: the first is small, for nobody knows yet how large records are. */
+const pageRows = { first: 64, max: 2_000, min: 8 } as const;
+/** Bytes of a page: the next one's rows are chosen for it, and ClickHouse stops behind a block that exceeds it. */
+const pageBytesMax = 8 * 2 ** 20;
+
+/** How many rows to ask for next, after a page of `bytes` and `rows`. */
+export const nextPageRows = (page: { readonly bytes: number; readonly rows: number } | null): number =>
+  page === null
+    ? pageRows.first
+    : Math.max(pageRows.min, Math.min(pageRows.max, Math.floor((pageBytesMax * page.rows) / page.bytes)));
 
 /**
  * The records from `fromOffset` on, null when there are none (yet). Throws a `SourceError`: `offset_out_of_range` when the
@@ -27,8 +33,9 @@ export async function readPage(
   client: ClickHouseClient,
   place: ArchivePlace,
   fromOffset: bigint,
+  rowsMax: number,
 ): Promise<RecordBatch | null> {
-  const rows = decode(await fetchPage(client, place, fromOffset), place, fromOffset);
+  const rows = decode(await fetchPage(client, place, fromOffset, rowsMax), place, fromOffset, rowsMax);
   if (rows === null || rows.firstPrevious < fromOffset) return rows?.batch ?? null;
   const { lowOffset } = await archiveBounds(client, place);
   const why = `archived ${place.topic}-${place.partition} of epoch ${place.epoch} has nothing between ${fromOffset} and ${rows.batch.baseOffset}`;
@@ -50,15 +57,20 @@ const wherePlace = 'topic = {topic:String} AND epoch = {epoch:UInt32} AND partit
 const paramsOf = ({ topic, epoch, partition }: ArchivePlace) => ({ topic, epoch, partition });
 
 /** In the order of the primary key, so that ClickHouse stops after a page. Rows not merged yet are told apart in `decode`. */
-async function fetchPage(client: ClickHouseClient, place: ArchivePlace, fromOffset: bigint): Promise<Buffer> {
+async function fetchPage(
+  client: ClickHouseClient,
+  place: ArchivePlace,
+  fromOffset: bigint,
+  rowsMax: number,
+): Promise<Buffer> {
   const { stream } = await client.exec({
     query: `SELECT offset, previous_offset, toUnixTimestamp64Milli(timestamp), toString(timestamp_type), key, value, headers
       FROM ${place.database}.${place.table} WHERE ${wherePlace} AND offset >= {from:Int64}
-      ORDER BY topic, epoch, partition, offset, previous_offset LIMIT ${pageRows} FORMAT RowBinary`,
+      ORDER BY topic, epoch, partition, offset, previous_offset LIMIT ${rowsMax} FORMAT RowBinary`,
     query_params: { ...paramsOf(place), from: String(fromOffset) },
     clickhouse_settings: {
       optimize_read_in_order: 1,
-      max_block_size: '256',
+      max_block_size: '64',
       max_result_bytes: String(pageBytesMax),
       result_overflow_mode: 'break',
       wait_end_of_query: 1,
@@ -74,9 +86,9 @@ interface Decoded {
   readonly firstPrevious: bigint;
 }
 
-function decode(bytes: Buffer, place: ArchivePlace, fromOffset: bigint): Decoded | null {
+function decode(bytes: Buffer, place: ArchivePlace, fromOffset: bigint, rowsMax: number): Decoded | null {
   if (bytes.length === 0) return null;
-  const columns = emptyColumns();
+  const columns = emptyColumns(rowsMax + 1);
   const reader = createRowReader(bytes);
   const headers: (readonly Header[])[] = [];
   let count = 0;
@@ -120,13 +132,13 @@ function decode(bytes: Buffer, place: ArchivePlace, fromOffset: bigint): Decoded
 }
 
 /** One more than a page: a repeated row is written there before it is known to be one. */
-const emptyColumns = () => ({
-  offsetDeltas: new Int32Array(pageRows + 1),
-  timestampsMs: new Float64Array(pageRows + 1),
-  keyStart: new Int32Array(pageRows + 1),
-  keyEnd: new Int32Array(pageRows + 1),
-  valueStart: new Int32Array(pageRows + 1),
-  valueEnd: new Int32Array(pageRows + 1),
+const emptyColumns = (rows: number) => ({
+  offsetDeltas: new Int32Array(rows),
+  timestampsMs: new Float64Array(rows),
+  keyStart: new Int32Array(rows),
+  keyEnd: new Int32Array(rows),
+  valueStart: new Int32Array(rows),
+  valueEnd: new Int32Array(rows),
 });
 
 function readPlace(reader: RowReader, starts: Int32Array, ends: Int32Array, i: number): void {
