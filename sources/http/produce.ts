@@ -1,0 +1,63 @@
+// Hands events to the producer and waits for the broker's word, for a bounded time.
+// Guarantees: nothing is handed over while any of the partitions is gated; `accepted` means that every event is acknowledged.
+// Redelivery: `unavailable` leaves open what was stored; the same ids again are dropped as duplicates.
+import { KafkaError, type OutMessage, type Producer, type SentMessage } from '../../kafka/contract.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { ReadEvent } from './read-events.ts';
+
+export interface ProduceLimits {
+  readonly producer: Pick<Producer, 'partitionCount' | 'send' | 'isGated' | 'pendingMessages'>;
+  readonly pendingMessagesMax: number;
+  readonly timeoutMs: number;
+}
+
+export type ProduceOutcome =
+  | { readonly kind: 'accepted'; readonly sent: readonly SentMessage[] }
+  | { readonly kind: 'gated' }
+  | { readonly kind: 'too_large' }
+  | { readonly kind: 'unavailable'; readonly why: string };
+
+export async function produce(
+  events: readonly ReadEvent[],
+  { producer, pendingMessagesMax, timeoutMs }: ProduceLimits,
+  clock: Clock,
+): Promise<ProduceOutcome> {
+  const timer = new AbortController();
+  const timedOut = clock
+    .sleep(timeoutMs, timer.signal)
+    .then((): ProduceOutcome => ({ kind: 'unavailable', why: `no answer within ${timeoutMs} ms` }));
+  const attempt = async (): Promise<ProduceOutcome> => {
+    const messages = await route(events, producer, clock);
+    if (timer.signal.aborted) return { kind: 'unavailable', why: 'too late' };
+    const isFull = producer.pendingMessages() + messages.length > pendingMessagesMax;
+    if (isFull || messages.some((message) => producer.isGated(message))) return { kind: 'gated' };
+    return { kind: 'accepted', sent: await producer.send(messages) };
+  };
+  try {
+    return await Promise.race([attempt().catch(failure), timedOut]);
+  } finally {
+    timer.abort();
+  }
+}
+
+async function route(
+  events: readonly ReadEvent[],
+  producer: ProduceLimits['producer'],
+  clock: Clock,
+): Promise<readonly OutMessage[]> {
+  const counts = new Map<string, number>();
+  for (const { topic } of events) if (!counts.has(topic)) counts.set(topic, await producer.partitionCount(topic));
+  // Our clock, which the guard against events from the future measures by.
+  const timestampMs = clock.nowMs();
+  return events.map(({ topic, key, value }) => {
+    const keyBytes = Buffer.from(key);
+    return { topic, partition: partitionOf(keyBytes, counts.get(topic) ?? 1), key: keyBytes, value, timestampMs };
+  });
+}
+
+function failure(error: unknown): ProduceOutcome {
+  if (!(error instanceof KafkaError)) throw error;
+  if (error.code === 'kafka_message_too_large') return { kind: 'too_large' };
+  return { kind: 'unavailable', why: `${error.code}: ${error.message}` };
+}
