@@ -1,0 +1,81 @@
+import type { PartitionLine, PipelineLine, StageLine, SystemStatus } from '../../live/system-status.ts';
+import type { ClickHouseSinkStatus } from '../../sinks/clickhouse/sink.ts';
+import type { TaskServiceStatus } from '../../tasks/service.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { Service } from '../../telemetry/service.ts';
+import { createRates } from './rates.ts';
+
+/** What a service looks like from outside: its name and whatever it says of itself. */
+export interface Observed {
+  readonly name: string;
+  status(): ReturnType<Service['status']>;
+  restarts(): number;
+}
+
+/** The process's account of itself from what its services say; called about once a second. */
+export function createSystemStatus(
+  services: () => readonly Observed[],
+  versions: ReadonlyMap<string, number>,
+  clock: Clock,
+): () => SystemStatus {
+  const rates = createRates();
+  return () => {
+    const clockMs = clock.nowMs();
+    const observed = services().map(({ name, status, restarts }) => ({ name, status: status(), errors: restarts() }));
+    const pipelines = observed.flatMap(({ name, status }) => pipelineLines(name, versions.get(name) ?? 0, status));
+    const stage = ({ name, status, errors }: (typeof observed)[number]): readonly StageLine[] => {
+      const total = totalOf(status);
+      return total === null ? [] : [{ name, total, errors, perSecond: rates.perSecond(name, total, clockMs) }];
+    };
+    const sum = (counter: string) => pipelines.reduce((total, { counters }) => total + (counters[counter] ?? 0), 0);
+    return {
+      clockMs,
+      services: observed.map(({ name, status: { state, detail } }) => ({ name, state, ...(detail && { detail }) })),
+      stages: observed.flatMap(stage),
+      partitions: observed.flatMap(({ status }) => partitionLines(status)),
+      pipelines,
+      eventsPerSecond: rates.perSecond('events', sum('in'), clockMs),
+      totals: {
+        events: sum('in'),
+        deadLetters: sum('deadLettered'),
+        late: sum('late'),
+        duplicates: sum('duplicate'),
+        quarantined: sum('quarantined'),
+      },
+    };
+  };
+}
+
+type Status = ReturnType<Service['status']>;
+
+const isTask = (status: Status): status is TaskServiceStatus => 'shards' in status;
+const isClickHouse = (status: Status): status is ClickHouseSinkStatus => 'insertedRows' in status;
+const isGenerator = (status: Status): status is Status & { readonly sentTotal: number } => 'sentTotal' in status;
+
+/** What a stage has passed on since its start: sent, folded, inserted; null for one that passes nothing on. */
+function totalOf(status: Status): number | null {
+  if (isTask(status)) return status.shards.reduce((total, { counters }) => total + (counters['in'] ?? 0), 0);
+  if (isClickHouse(status)) return status.insertedRows;
+  return isGenerator(status) ? status.sentTotal : null;
+}
+
+function pipelineLines(name: string, version: number, status: Status): readonly PipelineLine[] {
+  if (!isTask(status)) return [];
+  return status.shards.map(({ shard, watermarkMs, inputs, counters: { dead = 0, ...counters } }) => ({
+    name,
+    version,
+    shard,
+    state: status.state,
+    watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
+    lagRecords: Object.values(inputs).reduce((total, { lag }) => total + Math.max(0, lag), 0),
+    counters: { ...counters, deadLettered: dead },
+  }));
+}
+
+function partitionLines(status: Status): readonly PartitionLine[] {
+  if (!isTask(status)) return [];
+  const lines = status.shards.flatMap(({ inputs }) => Object.entries(inputs));
+  return lines
+    .map(([partition, { nextOffset, lag }]) => ({ partition, nextOffset, lag: Math.max(0, lag), positionTimeMs: null }))
+    .toSorted((a, b) => a.partition.localeCompare(b.partition));
+}
