@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { OutMessage, Producer } from '../kafka/contract.ts';
+import { systemClock } from '../telemetry/clock.ts';
+import { createOutputs } from './outputs.ts';
+
+const output = (i: number) => ({ topic: 'results', key: `k${i}`, value: Buffer.from([i]) });
+
+function bench(fail: (attempt: number) => unknown = () => null) {
+  const sends: number[][] = [];
+  const waiting: (() => void)[] = [];
+  const producer = {
+    send: (messages: readonly OutMessage[]) =>
+      new Promise<never[]>((resolve, reject) => {
+        const failure = fail(sends.push(messages.map(({ value }) => value?.[0] ?? -1)));
+        waiting.push(() => (failure ? reject(failure as Error) : resolve([])));
+      }),
+  } as unknown as Producer;
+  const outputs = createOutputs({
+    ...{
+      producer,
+      partitionFor: () => 0,
+      clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) },
+    },
+    ...{ failpoint: () => {}, messagesMax: 4, bytesMax: 1e6, onAcked: () => {} },
+  });
+  const answer = async (): Promise<void> => {
+    await expect.poll(() => waiting.length).toBeGreaterThan(0);
+    waiting.shift()?.();
+    await systemClock.sleep(0);
+  };
+  return { outputs, sends, answer };
+}
+
+describe('the outputs of a task', () => {
+  it('go out one send at a time in fold order, and are acknowledged up to an order offset', async () => {
+    const { outputs, sends, answer } = bench();
+    outputs.push(5n, [output(1), output(2)]);
+    await expect.poll(() => sends.length).toBe(1);
+    outputs.push(7n, [output(3)]);
+    expect([outputs.isAckedBefore(5n), outputs.isAckedBefore(6n)]).toEqual([true, false]);
+    await answer();
+    expect([outputs.isAckedBefore(7n), outputs.isAckedBefore(8n)]).toEqual([true, false]);
+    await answer();
+    expect(outputs.isAckedBefore(8n)).toBe(true);
+    expect(sends).toEqual([[1, 2], [3]]);
+    outputs.close();
+  });
+  it('send the same messages again, in the same order, after a failure that may pass', async () => {
+    const { outputs, sends, answer } = bench((attempt) =>
+      attempt === 1 ? Object.assign(new Error('x'), { retryable: true }) : null,
+    );
+    outputs.push(1n, [output(1)]);
+    await answer();
+    outputs.push(2n, [output(2)]);
+    await answer();
+    expect(sends[1]?.[0]).toBe(1);
+    expect(outputs.failure()).toBeNull();
+    outputs.close();
+  });
+  it('end for good after any other failure, and are never acknowledged', async () => {
+    const { outputs, answer } = bench(() => new Error('refused'));
+    outputs.push(1n, [output(1)]);
+    await answer();
+    await expect.poll(() => outputs.failure()).toMatchObject({ code: 'produce_failed' });
+    expect(outputs.isAckedBefore(2n)).toBe(false);
+    outputs.close();
+  });
+  it('have no room beyond their bound', () => {
+    const { outputs } = bench();
+    outputs.push(1n, [output(1), output(2), output(3)]);
+    expect(outputs.hasRoom()).toBe(true);
+    outputs.push(2n, [output(4)]);
+    expect(outputs.hasRoom()).toBe(false);
+    outputs.close();
+  });
+});
