@@ -21,7 +21,8 @@ const handbookRow = {
 
 describe('shipped mappings', () => {
   it('all load', () => {
-    for (const name of readdirSync(folder)) expect(() => shipped(name)).not.toThrow();
+    for (const name of readdirSync(folder).filter((file) => file.endsWith('.yaml')))
+      expect(() => shipped(name)).not.toThrow();
   });
 
   it('make a payment of a handbook row, without a country', () => {
