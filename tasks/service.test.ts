@@ -3,6 +3,7 @@ import { createSimProcess } from '../tests/simulation/virtual-time.ts';
 import { createSimSource, createSimBroker } from '../tests/simulation/broker.ts';
 import { createCalmWorld } from '../tests/simulation/calm.ts';
 import { createCountingFold } from '../tests/simulation/counting-fold.ts';
+import type { MembershipHandlers } from '../kafka/contract.ts';
 import type { OrderEntry, OrderRecord } from './contract.ts';
 
 const entries = (log: readonly OrderRecord[]): OrderEntry[] => log.filter((record) => record.kind === 'entry');
@@ -322,6 +323,31 @@ describe('a task', () => {
     expect([...passed].sort()).toEqual([
       ...['after-append', 'after-claim', 'after-fold', 'after-output', 'after-read-back', 'after-snapshot'],
       ...['in-assign', 'in-revoke', 'mid-output', 'mid-snapshot'],
+    ]);
+  });
+
+  it('[A1] shares 6 partitions as 2 shards among 2 instances of a group: every event in exactly one counting entry', async () => {
+    const world = createCalmWorld({ partitions: 6, shards: 2 });
+    const members = [0, 1].map((shard) => {
+      const member = world.start();
+      Object.assign(member.options.membership, {
+        kind: 'group',
+        start: (handlers: MembershipHandlers) =>
+          Promise.resolve(handlers.assigned([{ topic: 'order', partition: shard }])),
+      });
+      return member;
+    });
+    for (let i = 0; i < 600; i++) world.produce(i % 6, i);
+    const records = (): number => members.reduce((sum, member, shard) => sum + member.shard(shard).totals.records, 0);
+    await world.until('folded', () => records() === 600);
+    for (const shard of [0, 1]) {
+      const read = ranges(world.log(shard)).map(([name, , , count]) => [Number(name.slice(3)) % 2, count] as const);
+      expect(read.every(([of]) => of === shard)).toBe(true);
+      expect(read.reduce((sum, [, count]) => sum + count, 0)).toBe(300);
+    }
+    expect(members.map((member) => member.status().shards.map(({ state }) => state))).toEqual([
+      ['owner', 'unassigned'],
+      ['unassigned', 'owner'],
     ]);
   });
 });
