@@ -1,56 +1,64 @@
+import { readFileSync } from 'node:fs';
 import { loadConfig } from '../config/load.ts';
-import { run, serviceNames } from '../main.ts';
+import type { Config } from '../config/schema.ts';
+import { run, serviceNames, type Running } from '../main.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { exitCodes, UsageError, type StartOptions } from './options.ts';
+import { banner } from './start/banner.ts';
 import type { RunContext } from './start/context.ts';
+import { assertPortFree } from './start/port-free.ts';
 
 /** A drain takes at most this long; then the process ends whatever it was doing. */
 const drainMaxMs = 9_500;
 
 /** `millrace start`: runs until SIGINT or SIGTERM, drains and exits 0; a second signal exits at once. */
-export async function runStart(options: StartOptions): Promise<void> {
+export async function runStart({ configFile, only, isDemo }: StartOptions): Promise<void> {
   const env = process.env;
-  const config = loadConfig({
-    file: options.configFile,
-    env,
-    warn: (message) => process.stderr.write(`millrace: ${message}\n`),
-  });
+  const config = loadConfig({ file: configFile, env, warn: say });
   const logger = createLogger(config.log.level);
-  const context: RunContext = {
-    config,
-    env,
-    clock: systemClock,
-    logger,
-    metrics: createMetrics({ processMetrics: true }),
-  };
-  refuseUnknown(options.only, serviceNames(context));
+  const metrics = createMetrics({ processMetrics: true });
+  const context: RunContext = { config, env, clock: systemClock, logger, metrics };
+  refuseUnknown(only, serviceNames(context));
   if (config.tasks.startFrom !== 'earliest' && config.tasks.startFrom !== 'latest')
     return refuseStartTime(config.tasks.startFrom);
-  const isEmbedded = config.kafka.brokers === '';
-  const isDemo =
-    options.isDemo ?? (config.generator.enabled === 'on' || (config.generator.enabled === 'auto' && isEmbedded));
+  await assertPortsFree(config, only);
 
-  const starting = run(context, { only: options.only, isDemo });
+  const starting = run(context, { only, isDemo: isDemo ?? wantsDemo(config), version: ownVersion() });
   onSignals(async () => (await starting).drain());
-  const running = await starting;
+  const running = await starting.catch((error: unknown) => {
+    say(error instanceof Error ? error.message : String(error));
+    process.exit(exitCodes.failed);
+  });
   running.infrastructure.onBrokerLost(() => {
     logger.error({}, 'the embedded broker is gone, and with it what was not yet in ClickHouse');
     process.exit(exitCodes.brokerLost);
   });
-  const { brokers, clickhouseUrl } = running.infrastructure;
-  process.stdout.write(
-    `millrace runs: ${running.services.map(({ name }) => name).join(', ')}\n` +
-      `  Kafka  ${brokers}\n` +
-      `  SQL    curl '${clickhouseUrl}/?query=SELECT+*+FROM+${config.clickhouse.database}.revenue_final+ORDER+BY+window_start+DESC+LIMIT+5+FORMAT+PrettyCompact'\n` +
-      `  Ctrl-C drains and stops\n`,
-  );
+  await sayWhereToLook(running, config);
+}
+
+function wantsDemo({ generator, kafka }: Config): boolean {
+  return generator.enabled === 'on' || (generator.enabled === 'auto' && kafka.brokers === '');
+}
+
+async function assertPortsFree({ server, embedded, clickhouse }: Config, only: StartOptions['only']): Promise<void> {
+  if (only?.includes('http') ?? true) await assertPortFree(server.host, server.port, 'MILLRACE_SERVER_PORT');
+  if (clickhouse.url === '')
+    await assertPortFree('127.0.0.1', embedded.clickhousePort, 'MILLRACE_EMBEDDED_CLICKHOUSE_PORT');
+}
+
+async function sayWhereToLook({ services, infrastructure, url }: Running, { clickhouse }: Config): Promise<void> {
+  const isHttpWanted = services.some(({ name }) => name === 'http');
+  for (let waits = 0; isHttpWanted && url() === null && waits < 100; waits += 1) await systemClock.sleep(50);
+  const { brokers, clickhouseUrl } = infrastructure;
+  const names = services.map(({ name }) => name);
+  process.stdout.write(banner({ url: url(), brokers, clickhouseUrl, database: clickhouse.database, services: names }));
 }
 
 function refuseStartTime(startFrom: string): void {
-  process.stderr.write(
-    `millrace: tasks.startFrom: ${startFrom}: a time needs look-ups of offsets by time, which this build does not do; use earliest or latest\n`,
+  say(
+    `tasks.startFrom: ${startFrom}: a time needs look-ups of offsets by time, which this build lacks; use earliest or latest`,
   );
   process.exitCode = exitCodes.badConfig;
 }
@@ -59,6 +67,15 @@ function refuseUnknown(only: readonly string[] | undefined, known: readonly stri
   const unknown = only?.filter((name) => !known.includes(name)) ?? [];
   if (unknown.length > 0)
     throw new UsageError(`--only: no service ${unknown.join(', ')}; there are ${known.join(', ')}`);
+}
+
+function ownVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+function say(message: string): void {
+  process.stderr.write(`millrace: ${message}\n`);
 }
 
 function onSignals(drain: () => Promise<void>): void {
@@ -70,7 +87,7 @@ function onSignals(drain: () => Promise<void>): void {
     void drain().then(
       () => process.exit(exitCodes.ok),
       (error: unknown) => {
-        process.stderr.write(`millrace: ${error instanceof Error ? error.message : String(error)}\n`);
+        say(error instanceof Error ? error.message : String(error));
         process.exit(exitCodes.failed);
       },
     );

@@ -46,6 +46,40 @@ export async function windowRows({ client, database }: ReadFrom, query: WindowQu
   return rows.map(toWindow);
 }
 
+export interface NewestQuery {
+  readonly pipeline: string;
+  readonly rowsPerOutputMax: number;
+  /** Windows up to five minutes long: those that end within this of their output's newest end. */
+  readonly shortHorizonMs: number;
+  /** The same for longer ones. */
+  readonly longHorizonMs: number;
+}
+
+/** As `windowRows`, the newest windows of each output: what the live gateway holds. */
+export async function newestWindowRows(
+  { client, database }: ReadFrom,
+  query: NewestQuery,
+): Promise<readonly WindowResult[]> {
+  const horizon = "if(dateDiff('millisecond', window_start, window_end) <= 300000, {shortMs:Int64}, {longMs:Int64})";
+  const rows = await select<WindowRow>(
+    client,
+    `WITH newest AS (SELECT output, max(window_end) AS newest_end FROM ${database}.window_results
+       WHERE pipeline = {pipeline:String} GROUP BY output)
+     SELECT pipeline, version, output, key, ${ms('window_start')}, ${ms('window_end')}, state, complete, ${ms('watermark')},
+       ${ms('clock')}, \`values\`, ${producerColumns}
+     FROM ${database}.window_results AS r FINAL INNER JOIN newest USING (output)
+     WHERE pipeline = {pipeline:String} AND ${ms('window_end')} > ${ms('newest_end')} - ${horizon}
+     ORDER BY window_start DESC, key LIMIT {rowsMax:UInt32} BY output`,
+    {
+      pipeline: query.pipeline,
+      shortMs: String(query.shortHorizonMs),
+      longMs: String(query.longHorizonMs),
+      rowsMax: query.rowsPerOutputMax,
+    },
+  );
+  return rows.map(toWindow);
+}
+
 export interface ResultCounts {
   /** By reason. */
   readonly deadLetters: Readonly<Record<string, number>>;

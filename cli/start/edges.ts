@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { createAuthenticate } from '../../server/authenticate.ts';
+import type { ReadyCheck } from '../../server/health.ts';
+import { createServer, type Server } from '../../server/server.ts';
+import { readSecret } from '../../config/secrets.ts';
+import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
+import type { NextOffset } from '../../kafka/contract.ts';
+import type { SystemStatus } from '../../live/system-status.ts';
+import { newestWindowRows } from '../../sinks/clickhouse/queries.ts';
+import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gateway.ts';
+import { eventsRoute } from '../../sources/http/events-route.ts';
+import type { TopicPartition } from '../../sources/source.ts';
+import type { Service } from '../../telemetry/service.ts';
+import type { RunContext } from './context.ts';
+import { owning } from './owning.ts';
+import type { ServiceParts } from './parts.ts';
+
+/** What the two edges towards people share. */
+export interface Page {
+  /** The built page; may appear later. */
+  readonly dir: string;
+  readonly version: string;
+  readonly systemStatus: () => SystemStatus;
+  readonly readiness: () => readonly ReadyCheck[];
+  /** The gateway that runs now. */
+  gateway: LiveGateway | null;
+  /** The server that runs now. */
+  server: Server | null;
+}
+
+/** The live gateway; reads every result partition itself. */
+export async function liveService(parts: ServiceParts, page: Page): Promise<Service> {
+  const { infrastructure, config, clock, metrics } = parts;
+  const { kafka, clickhouse } = infrastructure;
+  const reader = await kafka.reader({ fetchWaitMs: 50 });
+  const member = await kafka.membership({
+    groupId: clickhouseGroup,
+    topics: Object.values(resultTopics),
+    kind: 'solo',
+  });
+  const partitionsOf = async (topic: string): Promise<readonly TopicPartition[]> =>
+    Array.from({ length: await reader.partitionCount(topic) }, (_, partition) => ({ topic, partition }));
+  const committedPositions = async (topics: readonly string[]): Promise<readonly NextOffset[]> =>
+    member.committed((await Promise.all(topics.map(partitionsOf))).flat());
+  const { maxPayloadBytes, ...limits } = config.live;
+  const gateway = createLiveGateway({
+    reader,
+    pipelines: parts.processors.map(({ name }) => name),
+    committedPositions,
+    windowRows: (query) => newestWindowRows({ client: clickhouse, database: config.clickhouse.database }, query),
+    systemStatus: page.systemStatus,
+    authenticate: authenticateOf(parts),
+    instance: randomUUID(),
+    clock,
+    random: Math.random,
+    logger: parts.logger.child({ service: 'websocket' }),
+    metrics,
+    limits: { ...limits, messageBytesMax: maxPayloadBytes },
+  });
+  page.gateway = gateway;
+  return owning(gateway, [member, reader]);
+}
+
+/** The HTTP server with health, metrics, docs, `POST /v1/events`, the page and the upgrade to the live gateway. */
+export async function httpService(parts: ServiceParts, page: Page): Promise<Service> {
+  const { infrastructure, config, clock, metrics } = parts;
+  const { kafka, gate } = infrastructure;
+  const logger = parts.logger.child({ service: 'http' });
+  const producer = await kafka.producer(gate && { gate });
+  const { host, port, allowedHosts, allowedOrigins, bodyBytesMax, apiKeyRefs, jwt } = config.server;
+  const server = await createServer({
+    host,
+    port,
+    authenticate: authenticateOf(parts),
+    hasCredentials: apiKeyRefs.length > 0 || jwt.issuer !== '',
+    allowedHosts,
+    allowedOrigins,
+    bodyBytesMax,
+    version: page.version,
+    pageDir: page.dir,
+    readiness: page.readiness,
+    live: () => page.gateway?.handleUpgrade.bind(page.gateway) ?? null,
+    routes: [eventsRoute({ producer, newId: randomUUID, clock, logger, metrics })],
+    clock,
+    logger,
+    metrics,
+  });
+  page.server = server;
+  return owning(server, [producer]);
+}
+
+function authenticateOf({ config, env, clock }: RunContext) {
+  const { apiKeyRefs, jwt } = config.server;
+  const secret = readSecret(jwt.secretRef, env);
+  return createAuthenticate({
+    apiKeys: apiKeyRefs.map((name) => ({ name, secret: readSecret(name, env) ?? '' })),
+    ...(jwt.issuer !== '' && {
+      jwt: {
+        issuer: jwt.issuer,
+        audience: jwt.audience,
+        ...(jwt.jwksUrl !== '' && { jwksUrl: jwt.jwksUrl }),
+        ...(secret !== null && { secret }),
+      },
+    }),
+    nowMs: () => clock.nowMs(),
+  });
+}

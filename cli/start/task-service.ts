@@ -1,0 +1,93 @@
+import { decodeEvent } from '../../events/decode.ts';
+import { orderTopic, resultTopics, taskGroup } from '../../events/topics.ts';
+import type { Producer } from '../../kafka/contract.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { createPipeline } from '../../pipeline.ts';
+import type { AnyProcessor } from '../../processors/index.ts';
+import { createArchiveSource } from '../../sources/archive/archive.ts';
+import { createChainedSource } from '../../sources/archive/chained.ts';
+import type { Source } from '../../sources/source.ts';
+import type { Fold } from '../../tasks/contract.ts';
+import type { TaskTuning } from '../../tasks/options.ts';
+import { createTaskService } from '../../tasks/service.ts';
+import type { Service } from '../../telemetry/service.ts';
+import { breakFold } from '../../tests/journey/break-fold.ts';
+import { owning } from './owning.ts';
+import { memberOf, type ServiceParts } from './parts.ts';
+
+/** The tasks of one pipeline, with readers and producers of their own. */
+export async function taskService(parts: ServiceParts, processor: AnyProcessor): Promise<Service> {
+  const { infrastructure, config, clock, metrics } = parts;
+  const { kafka, gate, isEmbeddedBroker } = infrastructure;
+  const logger = parts.logger.child({ service: processor.name });
+  const archiveOf = (epoch: number): Source =>
+    createArchiveSource({ client: infrastructure.clickhouse, database: config.clickhouse.database, epoch, logger });
+  const queueBytesMax = config.tasks.queueBytesMax;
+  const broker = {
+    inputs: await kafka.reader({ fetchWaitMs: isEmbeddedBroker ? 20 : 100, queueBytesMax }),
+    order: await kafka.reader({ fetchWaitMs: 5, queueBytesMax }),
+  };
+  const chained = (reader: Source): Source =>
+    createChainedSource({ archive: archiveOf(parts.epoch.current), broker: reader, clock, logger });
+  const topic = orderTopic(processor.name, processor.version);
+  const producer = await kafka.producer(gate && { gate });
+  const orderProducer = await kafka.producer({ lingerMs: 0, ...(gate && { gate }) });
+  const partitions = await partitionCounts(producer, Object.values(resultTopics));
+  const service = createTaskService({
+    createFold: (shard) => foldOf(parts, processor, shard),
+    shards: 1,
+    membership: await memberOf(parts, taskGroup(processor.name, processor.version), [topic]),
+    orderTopic: topic,
+    startFrom: config.tasks.startFrom === 'latest' ? 'latest' : 'earliest',
+    epoch: parts.epoch,
+    inputs: chained(broker.inputs),
+    order: chained(broker.order),
+    archive: archiveOf,
+    producer,
+    orderProducer,
+    partitionFor: (topicName, key) => partitionOf(Buffer.from(key), partitions.get(topicName) ?? 1),
+    store: parts.store,
+    clock,
+    random: Math.random,
+    logger,
+    metrics,
+    tuning: tuningOf(parts),
+  });
+  return owning(service, [producer, orderProducer, broker.inputs, broker.order]);
+}
+
+function tuningOf({ config, infrastructure }: ServiceParts): Partial<TaskTuning> {
+  const { pipelineDepth, entryRecordsMax, entryBytesMax, entryEveryMs, queueBytesMax } = config.tasks;
+  return {
+    pipelineDepth,
+    entryRecordsMax,
+    entryBytesMax,
+    entryEveryMs,
+    queueBytesMax,
+    idleMs: config.time.idleMs,
+    ownerHeartbeatMs: config.tasks.ownerHeartbeatMs,
+    ownerSilenceMs: config.tasks.ownerSilenceMs,
+    snapshotEveryMs: config.snapshots.everyMs,
+    ...(infrastructure.isEmbeddedBroker && { clockSkewMaxMs: null }),
+    foldsToEndOnDrain: infrastructure.isFreshBroker,
+  };
+}
+
+async function partitionCounts(producer: Producer, topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  return new Map(
+    await Promise.all(topics.map(async (topic) => [topic, await producer.partitionCount(topic)] as const)),
+  );
+}
+
+function foldOf({ config, env, infrastructure }: ServiceParts, processor: AnyProcessor, shard: number): Fold {
+  const fold = createPipeline({
+    processor,
+    decode: decodeEvent,
+    clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: infrastructure.isEmbeddedBroker },
+    outOfOrdernessMs: config.time.outOfOrdernessMs,
+    dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },
+    shard,
+    shards: 1,
+  });
+  return env['MILLRACE_BREAK'] === 'fold' ? breakFold(fold) : fold;
+}
