@@ -59,5 +59,5 @@ export const defaultLimits: GatewayLimits = {
   shortHorizonMs: 2 * 3_600_000,
   longHorizonMs: 48 * 3_600_000,
   problemsMax: 100,
-  closeTimeoutMs: 2_000,
+  closeTimeoutMs: 3_000,
 };
