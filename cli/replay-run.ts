@@ -12,6 +12,7 @@ import type { BadRow, FileFormat } from '../sources/file/rows.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { readEmbeddedAddress } from './embedded-address.ts';
 import { configFileOf } from './config-file.ts';
 import { openConfiguredKafka } from './open-kafka.ts';
 import { UsageError, exitCodes } from './options.ts';
@@ -92,12 +93,7 @@ interface Connection {
 }
 
 async function connectProducer(flags: ReplayFlags, config: Config, env: NodeJS.ProcessEnv): Promise<Connection> {
-  const brokers = flags.brokers ?? config.kafka.brokers;
-  const gateAddress = flags.gate ?? config.kafka.gate;
-  if (brokers === '')
-    throw new UsageError(
-      'no broker: give --brokers (and, for an embedded one, --gate) as `millrace start` printed them',
-    );
+  const { brokers, gateAddress } = addressOf(flags, config);
   const logger = createLogger(config.log.level === 'info' ? 'warn' : config.log.level);
   const isEmbedded = gateAddress !== '';
   const gate = isEmbedded ? await connectGate(gateAddress).catch(() => noGate(gateAddress)) : undefined;
@@ -116,6 +112,17 @@ async function connectProducer(flags: ReplayFlags, config: Config, env: NodeJS.P
   if (opened) return { producer: opened, close };
   await close();
   throw new UsageError(`no broker answers at ${brokers}; is it running, and is that its address?`);
+}
+
+/** As told, as configured, or the embedded broker that runs on the same data folder. */
+function addressOf(flags: ReplayFlags, { kafka, embedded }: Config): { brokers: string; gateAddress: string } {
+  const brokers = flags.brokers ?? kafka.brokers;
+  if (brokers !== '') return { brokers, gateAddress: flags.gate ?? kafka.gate };
+  const running = readEmbeddedAddress(embedded.dataDir);
+  if (running) return { brokers: running.brokers, gateAddress: flags.gate ?? running.gate };
+  throw new UsageError(
+    'no broker: none is configured, and no embedded one runs on this data folder; run `npm start` beside, or give --brokers',
+  );
 }
 
 function noGate(address: string): never {

@@ -28,7 +28,7 @@ describeUnless([requireKafkaDriver(driver)], 'millrace replay', () => {
   const replay = (...args: readonly string[]) => {
     const program = fileURLToPath(new URL('./millrace.mjs', import.meta.url));
     const child = spawn(process.execPath, [program, 'replay', ...args], {
-      env: { PATH: process.env['PATH'], MILLRACE_KAFKA_DRIVER: driver },
+      env: { PATH: process.env['PATH'], MILLRACE_KAFKA_DRIVER: driver, MILLRACE_EMBEDDED_DATA_DIR: folder },
     });
     const text = { out: '', err: '' };
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk));
@@ -79,7 +79,7 @@ describeUnless([requireKafkaDriver(driver)], 'millrace replay', () => {
     expect(texts[1]).toContain('broken.yaml:3:7: fields.id: must be one of');
     expect(texts[2]).toContain('line 1 lacks the columns tx_id');
     expect(texts[3]).toContain('must be max or a number above 0');
-    expect(texts[4]).toContain('no broker: give --brokers');
+    expect(texts[4]).toContain('no broker: none is configured');
     expect(texts[5]).toContain('no gate answers at 127.0.0.1:9');
   });
 });

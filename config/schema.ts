@@ -141,7 +141,7 @@ const live = z.strictObject({
 
 const generator = z.strictObject({
   enabled: z.enum(['auto', 'on', 'off']).default('auto').describe('The demo input; auto: on with the embedded broker.'),
-  ratePerSecond: whole(200, 1, 100_000).describe('Events a second.'),
+  ratePerSecond: whole(200, 1, 100_000).describe('Events a second, on average over a week.'),
   seed: whole(1, 0).describe('The same seed gives the same shop.'),
   lateShare: share(0.01).describe('Part of the events that come late.'),
   duplicateShare: share(0.005).describe('Part of the events that come twice.'),

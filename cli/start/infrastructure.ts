@@ -8,6 +8,7 @@ import type { PipelineTopics } from '../../events/topics.ts';
 import { readingGroups } from '../../events/topics.ts';
 import type { Kafka, ProduceGate } from '../../kafka/contract.ts';
 import { connectClickHouse } from '../../sinks/clickhouse/connection.ts';
+import { writeEmbeddedAddress } from '../embedded-address.ts';
 import { openConfiguredKafka } from '../open-kafka.ts';
 import type { RunContext } from './context.ts';
 
@@ -50,6 +51,9 @@ export async function startInfrastructure(
     user: config.clickhouse.user,
     ...(password !== null && { password }),
   });
+  const forgetAddress = broker
+    ? writeEmbeddedAddress(config.embedded.dataDir, { brokers, gate: gateAddress, pid: process.pid })
+    : () => {};
   return {
     kafka,
     gate,
@@ -60,6 +64,7 @@ export async function startInfrastructure(
     isFreshBroker: broker !== null,
     onBrokerLost: (callback) => broker?.onExit(callback),
     close: async () => {
+      forgetAddress();
       await kafka.close();
       await gate?.close();
       await clickhouse.close();
@@ -78,7 +83,6 @@ async function ownBroker(
     driver: config.kafka.driver,
     gate: { bytesMax: config.embedded.gateBytesMax, groups: readingGroups(pipelines) },
   });
-  logger.warn({ brokers: broker.brokers }, 'embedded broker: in memory, forgets on exit and drops what all have read');
   return broker;
 }
 
