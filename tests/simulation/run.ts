@@ -106,7 +106,8 @@ function tellAssignment({ owners }: World, member: Member, i: number): void {
     if (isMine === isAssigned[shard] || !handlers) continue;
     isAssigned[shard] = isMine;
     const tp = [{ topic: orderTopic, partition: shard }];
-    process.after(1, () => (isMine ? handlers.assigned(tp) : handlers.revoked(tp, 'lost')));
+    // What it is told is the newest decision, though pauses may have turned two of them round.
+    process.after(1, () => (isAssigned[shard] ? handlers.assigned(tp) : handlers.revoked(tp, 'lost')));
   }
 }
 
