@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  chromiumArgs,
+  chromiumPath,
+  describeUnless,
+  requireChdb,
+  requireChromium,
+  requireKafkaDriver,
+} from './requirements.ts';
+
+// Everything embedded, the demo shop, and a person at the page: from process start to moving numbers.
+const program = fileURLToPath(new URL('../cli/millrace.mjs', import.meta.url));
+const moneyWithin = /\d/;
+
+describeUnless(
+  [requireKafkaDriver('node-rdkafka'), requireChdb(), requireChromium()],
+  'the page of a started millrace',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-page-'));
+    let service: ChildProcess;
+    let browser: Browser;
+    let page: Page;
+    let url = '';
+
+    beforeAll(async () => {
+      service = spawn(process.execPath, [program, 'start'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        env: {
+          ...process.env,
+          UV_THREADPOOL_SIZE: '16',
+          MILLRACE_SERVER_PORT: '0',
+          MILLRACE_EMBEDDED_CLICKHOUSE_PORT: '0',
+          MILLRACE_EMBEDDED_DATA_DIR: folder,
+          MILLRACE_LOG_LEVEL: 'error',
+        },
+      });
+      url = await pageUrl(service);
+      browser = await chromium.launch({ executablePath: chromiumPath(), args: [...chromiumArgs] });
+      page = await browser.newPage();
+    }, 60_000);
+
+    afterAll(async () => {
+      await browser?.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    test('[K7] numbers of the demo shop appear and move', async () => {
+      await expectMovingNumber(page, url);
+    }, 60_000);
+
+    test('an event sent over HTTP becomes a row on the page', async () => {
+      const now = Date.now();
+      const event = {
+        ...{ id: 'page-1', type: 'payment', version: 2, source: 'page-test', eventTimeMs: now, key: 'card-1' },
+        ...{ amountMinor: 987_654_321, currency: 'EUR', cardId: 'card-1', merchantId: 'm', country: 'IS' },
+      };
+      const answer = await fetch(`${url}/v1/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(event),
+      });
+      expect(answer.status).toBe(202);
+      await page.getByText('9,876,543.21').first().waitFor({ timeout: 20_000 });
+    }, 30_000);
+
+    test('SIGTERM drains and exits 0 within 10 s', async () => {
+      const ended = new Promise<number | null>((resolve) => service.once('exit', (code) => resolve(code)));
+      const startedMs = performance.now();
+      service.kill('SIGTERM');
+      expect(await ended).toBe(0);
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
+    }, 15_000);
+  },
+);
+
+async function pageUrl(service: ChildProcess): Promise<string> {
+  let text = '';
+  for await (const chunk of service.stdout ?? []) {
+    text += String(chunk);
+    const found = /Page\s+(http:\S+)/.exec(text)?.[1];
+    if (found) return found;
+  }
+  throw new Error(`millrace ended before it said where its page is: ${text}`);
+}
+
+/** Opens the page and waits until the count of events has grown twice. */
+async function expectMovingNumber(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  const total = page.getByText(/[\d,]+ in all/).first();
+  let last = '';
+  for (let changes = 0; changes < 3; changes += 1) {
+    await expect
+      .poll(async () => (await total.textContent({ timeout: 20_000 })) ?? '', { timeout: 20_000 })
+      .not.toBe(last);
+    last = (await total.textContent()) ?? '';
+    expect(last).toMatch(moneyWithin);
+  }
+}
