@@ -26,5 +26,8 @@ const codes: Readonly<Record<string, string>> = {
 function messageOf(error: FastifyError): string {
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return 'send JSON: Content-Type: application/json';
   if (error.code === 'FST_ERR_CTP_INVALID_JSON_BODY') return 'the body is not JSON';
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return 'the body is larger than server.bodyBytesMax: send less at once';
+  if (error.statusCode === 429) return 'too many requests from this address: see Retry-After';
   return error.message;
 }

@@ -65,8 +65,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 500 },
-    // What is not JSON is 415.
-    exposeHeadRoutes: true,
   });
   const access = createAccess(options);
   const sockets = await addParts(app, options, access);
@@ -109,6 +107,7 @@ async function addParts(
   access: ReturnType<typeof createAccess>,
 ): Promise<Destroy> {
   const { authenticate, metrics, clock, logger } = options;
+  // What is not JSON is 415.
   app.removeContentTypeParser('text/plain');
   answerErrors(app, logger);
   observeRequests(app, metrics, clock);
