@@ -14,8 +14,8 @@ const nodeFloor = [20, 19];
 process.exitCode = await main(process.argv[2], process.argv.slice(3));
 
 async function main(command, args) {
-  if (command !== 'start' && command !== 'test')
-    return fail('usage: node scripts/bootstrap.mjs start|test [arguments]', 2);
+  if (command !== 'start' && command !== 'test' && command !== 'install')
+    return fail('usage: node scripts/bootstrap.mjs start|test|install [arguments]', 2);
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < nodeFloor[0] || (major === nodeFloor[0] && minor < nodeFloor[1]))
     return fail(

@@ -53,7 +53,10 @@ export function createChainedSource(options: ChainedSourceOptions): Source {
       }
     },
     bounds: async (tp) => {
-      const [held, archived] = await Promise.all([broker.bounds(tp), archive.bounds(tp)]);
+      const held = await broker.bounds(tp);
+      // A broker that forgot nothing needs no archive: one that is away then stops nobody.
+      if (held.lowOffset === 0n) return held;
+      const archived = await archive.bounds(tp);
       const hasArchived = archived.endOffset > archived.lowOffset;
       const lowOffset = hasArchived && archived.lowOffset < held.lowOffset ? archived.lowOffset : held.lowOffset;
       return { lowOffset, endOffset: held.endOffset };
