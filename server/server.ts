@@ -46,6 +46,8 @@ export interface ServerOptions {
 export interface Server extends Service {
   /** `http://127.0.0.1:4700`; only once started. */
   url(): string;
+  /** A part of it is beyond repair: from now on `failed`, so that it is built anew. */
+  fail(why: string): void;
   /** For tests: requests without a socket. */
   readonly app: FastifyInstance;
 }
@@ -69,6 +71,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const access = createAccess(options);
   const sockets = await addParts(app, options, access);
   let state: ServiceStatus['state'] = 'starting';
+  let detail: string | undefined;
   let draining: Promise<void> | undefined;
 
   const drain = async (): Promise<void> => {
@@ -94,7 +97,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       logger.info({ url: urlOf(app, host) }, 'listening');
     },
     drain: () => (draining ??= drain()),
-    status: () => ({ state }),
+    status: () => ({ state, ...(detail !== undefined && { detail }) }),
+    fail(why) {
+      detail = why;
+      if (state === 'running') state = 'failed';
+    },
     url: () => urlOf(app, host),
   };
 }

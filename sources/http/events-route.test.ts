@@ -169,6 +169,24 @@ describe('POST /v1/events', () => {
     }
   });
 
+  test('an event that brokers may not take is a fault, by its path', async () => {
+    const { post, sent } = build();
+    const { status, body } = await post([payment(), payment({ note: 'x'.repeat(600_000) })]);
+    expect([status, body.faults, sent]).toEqual([400, [{ path: '/1', message: 'is larger than 524288 bytes' }], []]);
+  });
+
+  test.each([
+    ['kafka_unavailable', 0],
+    ['kafka_fatal', 1],
+    ['kafka_message_too_large', 1],
+  ] as const)('after %s the producer is made anew: %i', async (code, times) => {
+    let failed = 0;
+    const send = () => Promise.reject(new KafkaError(code, 'why'));
+    const { post } = build({ send }, { onProducerFailed: () => failed++ });
+    await post(payment());
+    expect(failed).toBe(times);
+  });
+
   test('413 when the broker takes no event of that size', async () => {
     const { post } = build({ send: () => Promise.reject(new KafkaError('kafka_message_too_large', 'big')) });
     expect((await post(payment())).status).toBe(413);

@@ -18,6 +18,8 @@ export interface EventsRouteOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The producer will never send again: whoever made it makes another. */
+  readonly onProducerFailed?: (why: string) => void;
   /** Events of one request. */
   readonly eventsMax?: number;
   /** Messages of all requests that wait for the broker; above: 429. */
@@ -55,7 +57,11 @@ export function eventsRoute(options: EventsRouteOptions): (app: FastifyInstance)
           return tooMuch(reply);
         case 'unavailable':
           return unavailable(reply, request, options.logger, outcome.why);
+        case 'failed':
+          options.onProducerFailed?.(outcome.why);
+          return unavailable(reply, request, options.logger, outcome.why);
         case 'too_large':
+          options.onProducerFailed?.('the broker refused a message for its size');
           return reply.code(413).send({ error: 'event_too_large', message: 'the broker takes no event of this size' });
       }
     });

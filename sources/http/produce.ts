@@ -16,7 +16,9 @@ export type ProduceOutcome =
   | { readonly kind: 'accepted'; readonly sent: readonly SentMessage[] }
   | { readonly kind: 'gated' }
   | { readonly kind: 'too_large' }
-  | { readonly kind: 'unavailable'; readonly why: string };
+  | { readonly kind: 'unavailable'; readonly why: string }
+  /** The producer will never send again: it has to be made anew. */
+  | { readonly kind: 'failed'; readonly why: string };
 
 export async function produce(
   events: readonly ReadEvent[],
@@ -59,5 +61,6 @@ async function route(
 function failure(error: unknown): ProduceOutcome {
   if (!(error instanceof KafkaError)) throw error;
   if (error.code === 'kafka_message_too_large') return { kind: 'too_large' };
-  return { kind: 'unavailable', why: `${error.code}: ${error.message}` };
+  const why = `${error.code}: ${error.message}`;
+  return error.retryable ? { kind: 'unavailable', why } : { kind: 'failed', why };
 }

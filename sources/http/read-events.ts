@@ -29,6 +29,8 @@ export type ReadOutcome =
 /** What an event gets that says nothing about where it is from. */
 const defaultSource = 'http';
 const faultsMax = 100;
+/** Well under the 1 MiB that brokers take by default: a message that they refuse for good would stop the producer. */
+const eventBytesMax = 524_288;
 
 export function readEvents(
   body: unknown,
@@ -45,6 +47,8 @@ export function readEvents(
     const outcome = validateEvent(withDefaults(input, newId));
     if (outcome.kind === 'bad')
       for (const { path, message } of outcome.faults) faults.push({ path: `${prefix}${path}`, message });
+    else if (outcome.value.length > eventBytesMax)
+      faults.push({ path: prefix, message: `is larger than ${eventBytesMax} bytes` });
     else events.push({ id: outcome.event.id, topic: outcome.topic, key: outcome.key, value: outcome.value });
   });
   return faults.length > 0 ? bad(faults, inputs.length) : { kind: 'ok', events };
