@@ -57,6 +57,22 @@ describe('a task', () => {
     expect(world.totals()).toEqual({ k1: [2, 5] });
   });
 
+  it('saves snapshots while it folds the log again, so that crashes in a row make progress', async () => {
+    const world = createCalmWorld();
+    for (let i = 0; i < 300; i++) world.produce(i % 2, i);
+    const first = world.start({ tuning: { entryRecordsMax: 1, snapshotEveryMs: 1_000_000 } });
+    await world.until('all folded', () => first.shard().totals.records === 300);
+    first.process.crash();
+    const second = world.start({ tuning: { snapshotEveryMs: 10, outputMessagesMax: 1 } });
+    const task = { pipeline: 'counting', version: 1, shard: 0 };
+    let saved = 0;
+    await world.until('a snapshot', () => {
+      void world.store.list(task).then((list) => (saved = list.length));
+      return saved > 0;
+    });
+    expect(second.shard().state).not.toBe('owner');
+  });
+
   it('takes the snapshot before a damaged one, and the genesis when all are damaged', async () => {
     const world = createCalmWorld();
     const first = world.start({ tuning: { snapshotEveryMs: 500 } });

@@ -8,7 +8,7 @@ import { createIdleness } from './idleness.ts';
 import { createInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
 import { judge } from './judge.ts';
-import { createKeeper } from './keeper.ts';
+import { createKeeper, type Keeper } from './keeper.ts';
 import { createOrderAppender, createOrderReader } from './order-log.ts';
 import type { LogRecord, OrderReader } from './order-log.ts';
 import type { TaskServiceOptions, TaskTuning } from './options.ts';
@@ -85,11 +85,12 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     reader = parts.reader;
     options.onOpen(parts);
     options.onPhase('catching_up');
-    if (!(await catchUp(options, parts))) return 'stopped';
+    const keeper = keeperOf(options, parts);
+    if (!(await catchUp(options, parts, keeper))) return 'stopped';
     const claim = await prepareClaim(options, parts);
     if (options.control.isStopped()) return 'stopped';
     options.onPhase('claiming');
-    return await own(options, parts, claim);
+    return await own(options, parts, { claim, keeper });
   } finally {
     reader?.close();
     inputs.close();
@@ -146,7 +147,7 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
 }
 
 /** Folds the log as far as it went when asked; everything since is read after the claim anyway. */
-async function catchUp(options: TermOptions, parts: Parts): Promise<boolean> {
+async function catchUp(options: TermOptions, parts: Parts, keeper: Keeper): Promise<boolean> {
   const { control, wake, service, shard } = options;
   const { endOffset } = await service.order.bounds({ topic: service.orderTopic, partition: shard });
   while (parts.replica.nextOffset() < endOffset) {
@@ -161,9 +162,22 @@ async function catchUp(options: TermOptions, parts: Parts): Promise<boolean> {
     const applied = await parts.replica.apply(logRecord);
     parts.outputs.push(logRecord.orderOffset, applied.outputs);
     note(options, logRecord, applied);
-    options.commit(parts, service.clock.nowMs());
+    const nowMs = service.clock.nowMs();
+    keeper.tick(nowMs);
+    options.commit(parts, nowMs);
   }
   return !control.isStopped() && !control.isDraining();
+}
+
+/** Snapshots are also taken while catching up with the log, once its outputs are acknowledged: a restart soon after need not begin again. */
+function keeperOf({ service, shard, tuning, metrics }: TermOptions, parts: Parts): Keeper {
+  const { replica, outputs, savedOffset, savedCounters } = parts;
+  const { store, clock, logger, failpoint = noFailpoint } = service;
+  return createKeeper({
+    ...{ replica, outputs, store, shard, clock, logger, failpoint, savedOffset, savedCounters },
+    everyMs: tuning.snapshotEveryMs,
+    onSaved: metrics.snapshot,
+  });
 }
 
 function note({ metrics }: TermOptions, { record }: LogRecord, { judgement }: Applied): void {
@@ -220,24 +234,15 @@ const partitionsOf = ({ service, shard, identity }: TermOptions): PartitionsOpti
   shards: service.shards,
 });
 
-function own(options: TermOptions, parts: Parts, claim: OrderClaim): Promise<TermEnd> {
+function own(
+  options: TermOptions,
+  parts: Parts,
+  { claim, keeper }: { readonly claim: OrderClaim; readonly keeper: Keeper },
+): Promise<TermEnd> {
   const { service, tuning, shard, metrics, wake, control, newId } = options;
-  const { clock, logger, failpoint = noFailpoint } = service;
+  const { clock, failpoint = noFailpoint } = service;
   const { replica, inputs } = parts;
   const topicPartition = { topic: service.orderTopic, partition: shard };
-  const keeper = createKeeper({
-    replica,
-    outputs: parts.outputs,
-    store: service.store,
-    shard,
-    clock,
-    logger,
-    failpoint,
-    everyMs: tuning.snapshotEveryMs,
-    savedOffset: parts.savedOffset,
-    savedCounters: parts.savedCounters,
-    onSaved: metrics.snapshot,
-  });
   const writer = createWriter({
     appender: createOrderAppender(service.orderProducer, topicPartition),
     clock,
