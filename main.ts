@@ -1,18 +1,16 @@
 import { join } from 'node:path';
 import { createFsStore } from './checkpoints/fs.ts';
+import type { CheckpointStore } from './checkpoints/store.ts';
 import { buildPage, pageDir } from './cli/start/build-page.ts';
 import type { RunContext } from './cli/start/context.ts';
 import type { Page } from './cli/start/edges.ts';
-import { chooseEpoch, highestSnapshotEpoch } from './cli/start/epoch.ts';
 import { startInfrastructure, type Infrastructure } from './cli/start/infrastructure.ts';
+import { prepare } from './cli/start/prepare.ts';
 import { readyChecks } from './cli/start/readiness.ts';
-import { serviceRecipes } from './cli/start/services.ts';
+import { httpRecipe, serviceRecipes, type ServiceRecipe } from './cli/start/services.ts';
 import { supervise, type Supervised } from './cli/start/supervisor.ts';
 import { createSystemStatus } from './cli/start/system-status.ts';
-import { inputTopics, orderTopic, resultTopics } from './events/topics.ts';
 import { processors } from './processors/index.ts';
-import { highestArchivedEpoch } from './sinks/clickhouse/archived.ts';
-import { migrate } from './sinks/clickhouse/migrate.ts';
 
 export interface RunOptions {
   /** Services to run; undefined: all. */
@@ -27,7 +25,7 @@ export interface Running {
   readonly services: readonly Supervised[];
   /** Where the page is, once the HTTP service listens; null before, or without it. */
   url(): string | null;
-  /** Edges first, then inputs, tasks, sinks, then what they stand on. */
+  /** HTTP first, so that nothing more comes in, then the live gateway, inputs, tasks, sinks, then what they stand on. */
   drain(): Promise<void>;
 }
 
@@ -39,33 +37,30 @@ export const serviceNames = (context: RunContext): readonly string[] => [
 
 /** Builds the parts and starts them; resolves when they are being supervised. */
 export async function run(context: RunContext, options: RunOptions): Promise<Running> {
-  const { config, clock, logger } = context;
+  const { clock } = context;
   const running = processorsOf(context);
-  const pageBuild = isWanted('http', options) ? buildPage(logger) : null;
+  const pageBuild = isWanted('http', options) ? buildPage(context.logger) : null;
   const infrastructure = await startInfrastructure(context, running);
-  const { database } = config.clickhouse;
-  await migrate(infrastructure.clickhouse, { database, logger });
-  const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');
-  const store = await createFsStore({ folder, keep: config.snapshots.keep, clock, logger });
-  const seen = [
-    await highestArchivedEpoch(infrastructure.clickhouse, database),
-    await highestSnapshotEpoch(store, running),
-  ];
-  const epoch = chooseEpoch(Math.max(...seen), infrastructure.isFreshBroker);
-  logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
-  await createTopics(infrastructure, running);
-
   const services: Supervised[] = [];
+  let isPrepared = false;
   const versions = new Map(running.map(({ name, version }) => [name, version]));
   const page: Page = {
     dir: pageDir,
     version: options.version,
     systemStatus: createSystemStatus(() => services, versions, clock),
-    readiness: () => readyChecks(services),
+    readiness: () => readyChecks(services, isPrepared),
     ...{ gateway: null, server: null },
   };
-  for (const { name, build } of serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, page))
+  const start = ({ name, build }: ServiceRecipe): void => {
     if (isWanted(name, options)) services.push(supervise(name, build, context));
+  };
+  // Health is answered before, and while, anything else is waited for.
+  start(httpRecipe({ ...context, infrastructure }, page));
+  const store = await openStore(context);
+  const epoch = await prepare(context, infrastructure, { running, store });
+  for (const recipe of serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, page))
+    start(recipe);
+  isPrepared = true;
   return {
     infrastructure,
     services,
@@ -88,10 +83,7 @@ function processorsOf({ config }: RunContext) {
   return all.filter(({ name }) => name !== 'revenue' || config.pipelines.revenue.enabled);
 }
 
-/** Asking for a topic's partitions makes it, where the broker does so by itself. */
-async function createTopics({ kafka, gate }: Infrastructure, running: ReturnType<typeof processorsOf>): Promise<void> {
-  const producer = await kafka.producer(gate && { gate });
-  const orders = running.map(({ name, version }) => orderTopic(name, version));
-  for (const topic of [...inputTopics, ...Object.values(resultTopics), ...orders]) await producer.partitionCount(topic);
-  await producer.close();
+function openStore({ config, clock, logger }: RunContext): Promise<CheckpointStore> {
+  const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');
+  return createFsStore({ folder, keep: config.snapshots.keep, clock, logger });
 }

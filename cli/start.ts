@@ -26,11 +26,14 @@ export async function runStart({ configFile, only, isDemo }: StartOptions): Prom
   await assertPortsFree(config, only);
 
   const starting = run(context, { only, isDemo: isDemo ?? wantsDemo(config), version: ownVersion() });
-  onSignals(async () => (await starting).drain());
+  let isRunning = false;
+  // Before everything is up there is nothing to drain, and what is waited for (a broker, say) may never come.
+  onSignals(async () => (isRunning ? (await starting).drain() : undefined));
   const running = await starting.catch((error: unknown) => {
     say(error instanceof Error ? error.message : String(error));
     process.exit(exitCodes.failed);
   });
+  isRunning = true;
   running.infrastructure.onBrokerLost(() => {
     logger.error({}, 'the embedded broker is gone, and with it what was not yet in ClickHouse');
     process.exit(exitCodes.brokerLost);

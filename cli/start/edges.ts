@@ -4,7 +4,7 @@ import type { ReadyCheck } from '../../server/health.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
-import type { NextOffset } from '../../kafka/contract.ts';
+import type { NextOffset, Producer } from '../../kafka/contract.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
 import { newestWindowRows } from '../../sinks/clickhouse/queries.ts';
 import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gateway.ts';
@@ -12,8 +12,14 @@ import { eventsRoute } from '../../sources/http/events-route.ts';
 import type { TopicPartition } from '../../sources/source.ts';
 import type { Service } from '../../telemetry/service.ts';
 import type { RunContext } from './context.ts';
+import type { Infrastructure } from './infrastructure.ts';
 import { owning } from './owning.ts';
 import type { ServiceParts } from './parts.ts';
+
+/** What the HTTP server is built from. */
+export interface EdgeParts extends RunContext {
+  readonly infrastructure: Infrastructure;
+}
 
 /** What the two edges towards people share. */
 export interface Page {
@@ -62,11 +68,11 @@ export async function liveService(parts: ServiceParts, page: Page): Promise<Serv
 }
 
 /** The HTTP server with health, metrics, docs, `POST /v1/events`, the page and the upgrade to the live gateway. */
-export async function httpService(parts: ServiceParts, page: Page): Promise<Service> {
+export async function httpService(parts: EdgeParts, page: Page): Promise<Service> {
   const { infrastructure, config, clock, metrics } = parts;
   const { kafka, gate } = infrastructure;
   const logger = parts.logger.child({ service: 'http' });
-  const producer = await kafka.producer(gate && { gate });
+  const producer = awaited(kafka.producer(gate && { gate }));
   const { host, port, allowedHosts, allowedOrigins, bodyBytesMax, apiKeyRefs, jwt } = config.server;
   const server = await createServer({
     host,
@@ -87,6 +93,20 @@ export async function httpService(parts: ServiceParts, page: Page): Promise<Serv
   });
   page.server = server;
   return owning(server, [producer]);
+}
+
+/** A producer that may not be there yet: who sends waits with it, who asks hears that nothing waits. */
+function awaited(opening: Promise<Producer>): Producer {
+  let producer: Producer | null = null;
+  // Who sends hears of a failure; unasked, it is nobody's.
+  opening.then((opened) => (producer = opened)).catch(() => {});
+  return {
+    partitionCount: async (topic) => (await opening).partitionCount(topic),
+    send: async (messages) => (await opening).send(messages),
+    isGated: (topicPartition) => producer?.isGated(topicPartition) ?? false,
+    pendingMessages: () => producer?.pendingMessages() ?? 0,
+    close: async (timeoutMs) => producer?.close(timeoutMs),
+  };
 }
 
 function authenticateOf({ config, env, clock }: RunContext) {

@@ -3,7 +3,7 @@ import { partitionOf } from '../../kafka/partitioner.ts';
 import { createClickHouseSink } from '../../sinks/clickhouse/sink.ts';
 import { createGenerator } from '../../sources/generator/generator.ts';
 import type { Service } from '../../telemetry/service.ts';
-import { httpService, liveService, type Page } from './edges.ts';
+import { httpService, liveService, type EdgeParts, type Page } from './edges.ts';
 import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
 import { taskService } from './task-service.ts';
@@ -14,11 +14,16 @@ export interface ServiceRecipe {
   readonly build: () => Promise<Service>;
 }
 
-/** Every service that can run here, in the order in which a drain stops them: edges, inputs, tasks, sinks. */
+/** The HTTP server needs neither tables nor epoch: it answers for health while these are waited for. */
+export const httpRecipe = (parts: EdgeParts, page: Page): ServiceRecipe => ({
+  name: 'http',
+  build: () => httpService(parts, page),
+});
+
+/** Every other service that can run here, in the order in which a drain stops them: live, inputs, tasks, sinks. */
 export function serviceRecipes(parts: ServiceParts, page: Page): readonly ServiceRecipe[] {
   return [
     { name: 'websocket', build: () => liveService(parts, page) },
-    { name: 'http', build: () => httpService(parts, page) },
     { name: 'generator', build: () => generatorService(parts) },
     ...parts.processors.map((processor) => ({ name: processor.name, build: () => taskService(parts, processor) })),
     { name: 'clickhouse', build: () => clickhouseService(parts) },

@@ -1,0 +1,52 @@
+import type { CheckpointStore } from '../../checkpoints/store.ts';
+import { inputTopics, orderTopic, resultTopics, type PipelineTopics } from '../../events/topics.ts';
+import { highestArchivedEpoch } from '../../sinks/clickhouse/archived.ts';
+import { toSinkError } from '../../sinks/clickhouse/errors.ts';
+import { MigrationError, migrate } from '../../sinks/clickhouse/migrate.ts';
+import type { RunContext } from './context.ts';
+import { chooseEpoch, highestSnapshotEpoch, type Epoch } from './epoch.ts';
+import type { Infrastructure } from './infrastructure.ts';
+
+const retryMs = 1_000;
+
+/** What must be there before anything folds: tables, the epoch, topics. Waits for a ClickHouse or broker that is away. */
+export async function prepare(
+  context: RunContext,
+  infrastructure: Infrastructure,
+  { running, store }: { readonly running: readonly PipelineTopics[]; readonly store: CheckpointStore },
+): Promise<Epoch> {
+  const archived = await archivedEpoch(context, infrastructure);
+  const epoch = chooseEpoch(
+    Math.max(archived, await highestSnapshotEpoch(store, running)),
+    infrastructure.isFreshBroker,
+  );
+  context.logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
+  await createTopics(infrastructure, running);
+  return epoch;
+}
+
+/** Tables first: a database that was never migrated has no epoch. */
+async function archivedEpoch({ config, clock, logger }: RunContext, { clickhouse }: Infrastructure): Promise<number> {
+  const { database } = config.clickhouse;
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      await migrate(clickhouse, { database, logger });
+      return await highestArchivedEpoch(clickhouse, database);
+    } catch (error) {
+      if (error instanceof MigrationError) throw error;
+      const failure = toSinkError(error, 'migrating');
+      if (!failure.retryable) throw failure;
+      if (isFirst)
+        logger.warn({ err: failure.message, code: failure.code }, 'ClickHouse does not answer: waiting for it');
+      await clock.sleep(retryMs);
+    }
+  }
+}
+
+/** Asking for a topic's partitions makes it, where the broker does so by itself. */
+async function createTopics({ kafka, gate }: Infrastructure, running: readonly PipelineTopics[]): Promise<void> {
+  const producer = await kafka.producer(gate && { gate });
+  const orders = running.map(({ name, version }) => orderTopic(name, version));
+  for (const topic of [...inputTopics, ...Object.values(resultTopics), ...orders]) await producer.partitionCount(topic);
+  await producer.close();
+}
