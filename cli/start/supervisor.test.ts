@@ -33,7 +33,7 @@ describe('supervise', () => {
       async () => (made.push(fakeService(made.length < 2)), made.at(-1) ?? fakeService(true)),
       parts(),
     );
-    await vi.waitFor(() => expect(supervised.status().state).toBe('running'));
+    await vi.waitFor(() => expect(supervised.status().state).toBe('running'), 10_000);
     expect(made).toHaveLength(3);
     expect(supervised.restarts()).toBe(2);
     expect(made[0]?.drained()).toBe(true);
@@ -47,9 +47,9 @@ describe('supervise', () => {
       async () => (made.push(fakeService(false)), made.at(-1) ?? fakeService(true)),
       parts(),
     );
-    await vi.waitFor(() => expect(supervised.status().state).toBe('running'));
+    await vi.waitFor(() => expect(supervised.status().state).toBe('running'), 10_000);
     made[0]?.fail();
-    await vi.waitFor(() => expect(made).toHaveLength(2));
+    await vi.waitFor(() => expect(made).toHaveLength(2), 10_000);
     await supervised.stop();
     expect(made[1]?.drained()).toBe(true);
     expect(supervised.status().state).toBe('stopped');

@@ -70,7 +70,7 @@ test('[I5] an expired token closes the socket, a renewed one keeps it', async ()
     const expiresMs = isRenewed ? Date.now() + 60_000 : Date.now() + 50;
     return { kind: 'ok', principal: { subject: 's', expiresMs, channels: null } };
   };
-  const started = await start({ authenticate: expiring, limits: { heartbeatMs: 20 } });
+  const started = await start({ authenticate: expiring, limits: { heartbeatMs: 200 } });
   const [left, renewed] = [started.raw(), started.raw()];
   await until(() => left.of('hello').length + renewed.of('hello').length === 2);
   for (const client of [left, renewed]) client.send({ kind: 'auth', method: 'jwt', secret: 'first' });
