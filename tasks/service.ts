@@ -17,8 +17,7 @@ export interface TaskStatus {
   readonly trouble: string | null;
   readonly epoch: number;
   readonly orderOffset: string;
-  /** Next offset and lag (end − next, −1: end not heard yet) of every input partition. */
-  readonly inputs: Readonly<Record<TopicPartitionName, { readonly nextOffset: string; readonly lag: number }>>;
+  readonly inputs: Readonly<Record<TopicPartitionName, InputStatus>>;
   readonly idle: readonly TopicPartitionName[];
   /** −Infinity before the first record. */
   readonly watermarkMs: number;
@@ -28,6 +27,16 @@ export interface TaskStatus {
   readonly outputsPending: number;
   /** The pipeline's own counters. */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** How far one input partition is read. */
+export interface InputStatus {
+  /** Decimal text. */
+  readonly nextOffset: string;
+  /** End − next; −1: the end was not heard yet. */
+  readonly lag: number;
+  /** Highest event time read; −Infinity before the first record. */
+  readonly timeMs: number;
 }
 
 /** `failed`: built anew with new clients it will go on; `parked`: it needs an operator. */
@@ -125,7 +134,7 @@ function statusOf(task: Task, shard: number): TaskStatus {
   const inputs = Object.entries(positions).map(([name, nextOffset]) => {
     const endOffset = view.inputs.get(name)?.endOffset() ?? -1n;
     const lag = endOffset < 0n ? -1 : Math.max(0, Number(endOffset - BigInt(nextOffset)));
-    return [name, { nextOffset, lag }] as const;
+    return [name, { nextOffset, lag, timeMs: fold.partitionTimeMs(name) }] as const;
   });
   return {
     ...common,

@@ -5,7 +5,10 @@ import { createSystemStatus } from './system-status.ts';
 const shard = {
   shard: 0,
   watermarkMs: 5_000,
-  inputs: { 'payments-1': { nextOffset: '7', lag: 3 }, 'payments-0': { nextOffset: '9', lag: -1 } },
+  inputs: {
+    'payments-1': { nextOffset: '7', lag: 3, timeMs: 11_000 },
+    'payments-0': { nextOffset: '9', lag: -1, timeMs: -Infinity },
+  },
   counters: { in: 10, folded: 7, dead: 2, duplicate: 1 },
 };
 
@@ -22,8 +25,8 @@ describe('createSystemStatus', () => {
       services: [{ name: 'revenue', state: 'running' }],
       stages: [{ name: 'revenue', total: 30, errors: 2, perSecond: 20 }],
       partitions: [
-        { partition: 'payments-0', lag: 0 },
-        { partition: 'payments-1', lag: 3, nextOffset: '7' },
+        { partition: 'payments-0', lag: 0, positionTimeMs: null },
+        { partition: 'payments-1', lag: 3, nextOffset: '7', endOffset: '10', positionTimeMs: 11_000 },
       ],
       pipelines: [{ name: 'revenue', version: 1, watermarkMs: 5_000, lagRecords: 3 }],
       eventsPerSecond: 20,

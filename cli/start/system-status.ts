@@ -76,6 +76,12 @@ function partitionLines(status: Status): readonly PartitionLine[] {
   if (!isTask(status)) return [];
   const lines = status.shards.flatMap(({ inputs }) => Object.entries(inputs));
   return lines
-    .map(([partition, { nextOffset, lag }]) => ({ partition, nextOffset, lag: Math.max(0, lag), positionTimeMs: null }))
+    .map(([partition, { nextOffset, lag, timeMs }]) => ({
+      partition,
+      nextOffset,
+      ...(lag >= 0 && { endOffset: (BigInt(nextOffset) + BigInt(lag)).toString() }),
+      lag: Math.max(0, lag),
+      positionTimeMs: Number.isFinite(timeMs) ? timeMs : null,
+    }))
     .toSorted((a, b) => a.partition.localeCompare(b.partition));
 }
