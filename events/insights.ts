@@ -1,0 +1,68 @@
+import type { ProducerPosition } from './results.ts';
+
+/** What the recommendations and predictions pipelines put on their topics: JSON objects in UTF-8, like every result. */
+
+interface InsightBase {
+  readonly pipeline: string;
+  readonly version: number;
+  readonly clockMs: number;
+  readonly revision: string;
+  readonly producer: ProducerPosition;
+}
+
+export interface RankedItem {
+  readonly itemId: string;
+  readonly score: number;
+  /** For a person, e.g. "14 sessions in 2 h viewed both". */
+  readonly reason: string;
+}
+
+/**
+ * A list on `millrace.recommendations`. Identity: (pipeline, version, list, key). trending: key = category, or `all`;
+ * co_visited: key = item; personal: key = user. An empty list replaces the one before it.
+ */
+export interface RecommendationList extends InsightBase {
+  readonly kind: 'recommendation-list';
+  readonly list: 'trending' | 'co_visited' | 'personal';
+  readonly key: string;
+  readonly items: readonly RankedItem[];
+  readonly eventTimeMs: number;
+}
+
+/**
+ * One minute of one series on `millrace.predictions`: what was forecast for it and, once it is over, what it was. Identity:
+ * (pipeline, version, metric, key, targetMs, horizonMinutes).
+ */
+export interface Prediction extends InsightBase {
+  readonly kind: 'prediction';
+  /** `revenue`, `volume`, `decline_rate`. */
+  readonly metric: string;
+  /** `all`, or a country with its currency, e.g. `FR/EUR`. */
+  readonly key: string;
+  /** Start of the minute that it is about. */
+  readonly targetMs: number;
+  /** How far ahead it was said: 0 is the actual itself. */
+  readonly horizonMinutes: number;
+  readonly forecast: number;
+  readonly low: number;
+  readonly high: number;
+  /** Null until the minute is over. */
+  readonly actual: number | null;
+  /** 0 … : how unlikely the actual was; null until it is known. */
+  readonly anomalyScore: number | null;
+  readonly isAnomaly: boolean;
+}
+
+/** The live score of a series' forecaster, with each closed minute. Identity: (pipeline, version, metric, key, targetMs). */
+export interface ForecastScore extends InsightBase {
+  readonly kind: 'forecast-score';
+  readonly metric: string;
+  readonly key: string;
+  readonly targetMs: number;
+  /** Mean absolute error one minute ahead, over the last day, and of "the same as the minute before". */
+  readonly meanAbsoluteError: number;
+  readonly naiveMeanAbsoluteError: number;
+  /** Part of the last day's actuals that lay inside their interval. */
+  readonly coverage: number;
+  readonly samples: number;
+}
