@@ -71,6 +71,11 @@ const clickhouse = z.strictObject({
       windows: days(365).describe('Window results; 0: for good.'),
       deadLetters: days(30).describe('Dead letters and quarantined events; 0: for good.'),
       late: days(30).describe('Late records; 0: for good.'),
+      decisions: days(365).describe('Fraud decisions with their features; 0: for good.'),
+      alerts: days(365).describe('Transitions of alerts; 0: for good.'),
+      deliveries: days(90).describe('Attempts of webhooks; 0: for good.'),
+      recommendations: days(30).describe('Recommendation lists; 0: for good.'),
+      predictions: days(90).describe('Predictions and forecast scores; 0: for good.'),
     })
     .prefault({})
     .describe('How long rows are kept.'),

@@ -10,6 +10,16 @@ export const resultTopics = {
   deadLetters: 'millrace.dead-letters',
   late: 'millrace.late',
   quarantine: 'millrace.quarantine',
+  /** One decision a payment. */
+  decisions: 'millrace.decisions',
+  /** Transitions of alerts. */
+  alerts: 'millrace.alerts',
+  /** Attempts to deliver a transition to an endpoint. */
+  deliveries: 'millrace.deliveries',
+  /** Ranked lists: trending, co-visited, personal. */
+  recommendations: 'millrace.recommendations',
+  /** Forecasts, what came true, and the forecasters' scores. */
+  predictions: 'millrace.predictions',
 } as const;
 export type ResultTopic = (typeof resultTopics)[keyof typeof resultTopics];
 

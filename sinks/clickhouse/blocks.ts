@@ -9,12 +9,15 @@ import {
 } from './tables.ts';
 import { eachArchiveRow, type ArchiveRow } from './archive-rows.ts';
 import { readResult } from './result-records.ts';
-import type { Result } from '../../events/results.ts';
+import { writeAlert, writeDecision, writeDelivery } from './decision-rows.ts';
+import { writeForecastScore, writePrediction, writeRecommendationList } from './insight-rows.ts';
+import type { StoredResult } from './result-checks.ts';
 import type { RecordBatch } from '../../sources/source.ts';
 
 /**
- * Collects rows for the next inserts, one buffer per table. Guarantees that every record taken becomes exactly one row,
- * in `sink_rejects` when it is not what its topic promises. Redelivery: the same rows again.
+ * Collects rows for the next inserts, one buffer per table.
+ * Guarantees that every record taken becomes exactly one row, in `sink_rejects` when it is not what its topic promises.
+ * Redelivery: the same rows again.
  */
 export type TopicKind = 'input' | 'order' | 'result';
 
@@ -82,7 +85,7 @@ function writePlace(to: RowBuffer, place: { topic: string; partition: number }, 
   to.i64(offset);
 }
 
-function writeResult(bufferOf: (table: TableName) => RowBuffer, result: Result): void {
+function writeResult(bufferOf: (table: TableName) => RowBuffer, result: StoredResult): void {
   switch (result.kind) {
     case 'window':
       return writeWindow(bufferOf('window_results'), result);
@@ -92,6 +95,18 @@ function writeResult(bufferOf: (table: TableName) => RowBuffer, result: Result):
       return writeQuarantined(bufferOf('quarantined'), result);
     case 'late':
       return writeLate(bufferOf('late_records'), result);
+    case 'decision':
+      return writeDecision(bufferOf('decisions'), result);
+    case 'alert':
+      return writeAlert(bufferOf('alerts'), result);
+    case 'delivery':
+      return writeDelivery(bufferOf('deliveries'), result);
+    case 'recommendation-list':
+      return writeRecommendationList(bufferOf('recommendation_lists'), result);
+    case 'prediction':
+      return writePrediction(bufferOf('predictions'), result);
+    case 'forecast-score':
+      return writeForecastScore(bufferOf('forecast_scores'), result);
   }
 }
 

@@ -58,7 +58,8 @@ describeUnless([requireChdb()], 'migrations', () => {
 
   test('rows are kept as many days as told, counted from when they were written', async () => {
     await run('ttl');
-    const days = { events: 30, orderLog: 1, windows: 365, deadLetters: 7, late: 0 };
+    const unlimited = { decisions: 0, alerts: 0, deliveries: 0, recommendations: 0 };
+    const days = { events: 30, orderLog: 1, windows: 365, deadLetters: 7, late: 0, ...unlimited, predictions: 9 };
     await applyTtl(clickhouse.client, 'ttl', days);
     await applyTtl(clickhouse.client, 'ttl', days);
     const ttl = async (table: string) =>
@@ -70,6 +71,8 @@ describeUnless([requireChdb()], 'migrations', () => {
     expect(await ttl('events')).toBe('toDateTime(ingested_at) + toIntervalDay(30)');
     expect(await ttl('order_log'), 'never shorter than events').toBe('toDateTime(ingested_at) + toIntervalDay(30)');
     expect(await ttl('late_records')).toBe('');
+    expect(await ttl('decisions')).toBe('');
+    expect(await ttl('forecast_scores')).toBe('toDateTime(inserted_at) + toIntervalDay(9)');
     await applyTtl(clickhouse.client, 'ttl', { ...days, events: 0 });
     expect([await ttl('events'), await ttl('order_log')]).toEqual(['', '']);
   });

@@ -3,6 +3,14 @@ import { expect, test } from 'vitest';
 import { readResult } from './result-records.ts';
 import { createRowBuffer } from './row-binary.ts';
 import { writeWindow } from './tables.ts';
+import {
+  testAlert,
+  testDecision,
+  testDelivery,
+  testList,
+  testPrediction,
+  testScore,
+} from './testbed-insights-suite.ts';
 import { testWindow } from './testbed-suite.ts';
 
 const read = (value: unknown) => readResult(Buffer.from(JSON.stringify(value)));
@@ -33,6 +41,37 @@ test.each([
   expect(read({ ...testWindow(1), ...change })).toEqual({
     kind: 'reject',
     reason: `window: ${field} is not as it must be`,
+  });
+});
+
+const others = [testDecision(1), testAlert(1), testDelivery(), testList(1), testPrediction(1), testScore(1)];
+
+test.each(others.map((result) => [result.kind, result] as const))('a %s comes out as it went in', (_kind, result) => {
+  expect(read(result)).toEqual({ kind: 'result', result });
+});
+
+test.each(others.map((result) => [result.kind, result] as const))(
+  'of a %s nothing may be missing but where it is not stored',
+  (kind, result) => {
+    for (const field of Object.keys(result).filter((name) => name !== 'kind')) {
+      const { [field]: _left, ...rest } = result as unknown as Record<string, unknown>;
+      expect(read(rest), field).toMatchObject({ kind: 'reject', reason: expect.stringContaining(`${kind}: `) });
+    }
+  },
+);
+
+test.each([
+  ['features', testDecision(1), { features: { a: 'text' } }],
+  ['features', testDecision(1), { features: [1] }],
+  ['amountMinor', testDecision(1), { amountMinor: 1.5 }],
+  ['reasons', testAlert(1), { reasons: ['a', 1] }],
+  ['transition', testAlert(1), { transition: 'gone' }],
+  ['status', testDelivery(), { status: -1 }],
+  ['isAnomaly', testPrediction(1), { isAnomaly: 1 }],
+])('a result with wrong %s is refused: %#', (field, result, change) => {
+  expect(read({ ...result, ...change })).toEqual({
+    kind: 'reject',
+    reason: `${result.kind}: ${field} is not as it must be`,
   });
 });
 

@@ -115,3 +115,9 @@ export function createRowBuffer(): RowBuffer {
     },
   };
 }
+
+/** Nullable(Float64). */
+export function writeNullableF64(to: RowWriter, value: number | null): void {
+  to.u8(value === null ? 1 : 0);
+  if (value !== null) to.f64(value);
+}

@@ -1,6 +1,9 @@
 import type { RowWriter } from './row-binary.ts';
 import type { ArchiveRow } from './archive-rows.ts';
-import type { DeadLetter, LateRecord, ProducerPosition, Quarantined, WindowResult } from '../../events/results.ts';
+import type { DeadLetter, LateRecord, Quarantined, WindowResult } from '../../events/results.ts';
+import { decisionTables } from './decision-rows.ts';
+import { insightTables } from './insight-rows.ts';
+import { producerColumns, writeProducer } from './producer-columns.ts';
 
 /**
  * Which columns the sink fills in each table and how, in the order of the migrations. Pure: a row of a table as RowBinary.
@@ -15,7 +18,9 @@ export type TableName =
   | 'window_results'
   | 'dead_letters'
   | 'quarantined'
-  | 'late_records';
+  | 'late_records'
+  | keyof typeof decisionTables
+  | keyof typeof insightTables;
 
 const archiveColumns =
   'topic, epoch, partition, offset, previous_offset, timestamp, timestamp_type, key, value, headers';
@@ -26,14 +31,12 @@ export const columnsOf: Readonly<Record<TableName, string>> = {
   order_log: archiveColumns,
   archive_gaps: 'topic, epoch, partition, from_offset, to_offset',
   sink_rejects: 'topic, epoch, partition, offset, reason, bytes',
-  window_results:
-    'pipeline, version, output, key, window_start, window_end, state, complete, watermark, clock, `values`, revision, epoch, shard, order_offset, output_index, entry_id',
-  dead_letters:
-    'pipeline, version, topic, partition, offset, timestamp, reason, message, field_path, source, key, value, revision, epoch, shard, order_offset, output_index, entry_id',
-  quarantined:
-    'pipeline, version, topic, partition, offset, timestamp, event_type, event_version, newest_known_version, key, value, revision, epoch, shard, order_offset, output_index, entry_id',
-  late_records:
-    'pipeline, version, output, key, window_start, window_end, event_id, source, event_time, watermark, late_by_ms, would_add, topic, partition, offset, timestamp, revision, epoch, shard, order_offset, output_index, entry_id',
+  window_results: `pipeline, version, output, key, window_start, window_end, state, complete, watermark, clock, \`values\`, ${producerColumns}`,
+  dead_letters: `pipeline, version, topic, partition, offset, timestamp, reason, message, field_path, source, key, value, ${producerColumns}`,
+  quarantined: `pipeline, version, topic, partition, offset, timestamp, event_type, event_version, newest_known_version, key, value, ${producerColumns}`,
+  late_records: `pipeline, version, output, key, window_start, window_end, event_id, source, event_time, watermark, late_by_ms, would_add, topic, partition, offset, timestamp, ${producerColumns}`,
+  ...decisionTables,
+  ...insightTables,
 };
 
 export function writeArchiveRow(to: RowWriter, row: ArchiveRow): void {
@@ -116,16 +119,6 @@ function writeInput(to: RowWriter, { input }: DeadLetter | Quarantined | LateRec
   to.i32(input.partition);
   to.i64(BigInt(input.inputOffset));
   to.timeMs(input.timestampMs);
-}
-
-function writeProducer(to: RowWriter, revision: string, producer: ProducerPosition): void {
-  to.u64(BigInt(revision));
-  to.u32(producer.epoch);
-  to.u32(producer.shard);
-  to.i64(BigInt(producer.orderOffset));
-  to.u32(producer.index);
-  to.text(producer.entryId);
-  to.endRow();
 }
 
 function writeBase64(to: RowWriter, base64: string | null): void {

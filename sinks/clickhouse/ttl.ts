@@ -8,6 +8,11 @@ export interface TtlDays {
   readonly windows: number;
   readonly deadLetters: number;
   readonly late: number;
+  readonly decisions: number;
+  readonly alerts: number;
+  readonly deliveries: number;
+  readonly recommendations: number;
+  readonly predictions: number;
 }
 
 /**
@@ -23,6 +28,12 @@ export async function applyTtl(client: ClickHouseClient, database: string, days:
     ['dead_letters', 'inserted_at', days.deadLetters],
     ['quarantined', 'inserted_at', days.deadLetters],
     ['late_records', 'inserted_at', days.late],
+    ['decisions', 'inserted_at', days.decisions],
+    ['alerts', 'inserted_at', days.alerts],
+    ['deliveries', 'inserted_at', days.deliveries],
+    ['recommendation_lists', 'inserted_at', days.recommendations],
+    ['predictions', 'inserted_at', days.predictions],
+    ['forecast_scores', 'inserted_at', days.predictions],
   ];
   const current = await currentTtls(client, database);
   for (const [table, column, kept] of wanted) {
