@@ -12,7 +12,7 @@ export interface StoredRow {
 
 export interface Comparison {
   readonly compared: number;
-  /** Closed by the input's own watermark, and not there. */
+  /** Due by the input, and not there. */
   readonly missing: number;
   /** There, and nothing in the input for it; or there twice. */
   readonly extra: number;
@@ -24,7 +24,7 @@ export interface Comparison {
 
 const examplesMax = 5;
 
-/** Every stored row against the oracle; rows that only a tick has closed are compared where they are there. */
+/** Every stored row of `revenue` against the oracle; rows that only a tick has closed are compared where they are there. */
 export async function compareRevenue(oracle: RevenueOracle, stored: AsyncIterable<StoredRow>): Promise<Comparison> {
   const seen = new Set<string>();
   const counts = { compared: 0, missing: 0, extra: 0, different: 0 };

@@ -15,16 +15,12 @@ import { replayFile } from '../../sources/file/replay.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
-import { type Comparison, compareRevenue } from './compare.ts';
-import { revenueOracle } from './oracle-revenue.ts';
+import type { Comparison } from './compare.ts';
+import { type JourneyFile, journeyOracles } from './oracle.ts';
+import { pipelines } from './pipelines.ts';
 import { type ServiceChild, startServiceChild } from './service-child.ts';
 import { type Lag, createLagMeter } from './settle.ts';
-import { archivedCount, storedRevenue } from './stored-rows.ts';
-
-export interface JourneyFile {
-  readonly file: string;
-  readonly rows: number;
-}
+import { archivedCount } from './stored-rows.ts';
 
 export interface JourneyOptions {
   /** In the handbook's columns. */
@@ -42,6 +38,8 @@ export interface JourneyOptions {
 }
 
 export interface JourneyOutcome extends Comparison {
+  /** Rows compared, by the oracle that knew them. */
+  readonly byKind: Readonly<Record<string, number>>;
   readonly killed: number;
   readonly elapsedMs: number;
 }
@@ -71,8 +69,8 @@ export async function runJourney(options: JourneyOptions): Promise<JourneyOutcom
   const ending = new AbortController();
   try {
     const journey = await openJourney(options, closing, ending.signal);
-    const comparison = await Promise.race([drive(options, journey), watch(options, journey)]);
-    return { ...comparison, killed: journey.service.kills(), elapsedMs: systemClock.nowMs() - startedMs };
+    const outcome = await Promise.race([drive(options, journey), watch(options, journey)]);
+    return { ...outcome, killed: journey.service.kills(), elapsedMs: systemClock.nowMs() - startedMs };
   } finally {
     ending.abort();
     for (const close of closing.toReversed()) await close();
@@ -93,7 +91,7 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
   const parts = { clock: systemClock, logger: silentLogger };
   const folder = await mkdtemp(join(tmpdir(), 'millrace-journey-'));
   closing.push(() => rm(folder, { recursive: true, force: true }));
-  const groups = readingGroups([{ name: 'revenue', version: 1, inputs: ['payments'] }]);
+  const groups = readingGroups(pipelines);
   const broker = await startEmbeddedBroker({ logger: silentLogger, driver, gate: { groups } });
   closing.push(() => broker.stop());
   const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(folder, 'clickhouse'), port: 0 });
@@ -111,7 +109,7 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
   closing.push(() => gate.close());
   const producer = await kafka.producer({ gate, lingerMs: 5 });
   for (const topic of inputTopics) await producer.partitionCount(topic);
-  const meter = await createLagMeter(kafka);
+  const meter = await createLagMeter(kafka, pipelines);
   const service = startServiceChild(
     {
       MILLRACE_KAFKA_BROKERS: broker.brokers,
@@ -132,19 +130,39 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
   return { clickhouseUrl: clickhouse.url, service, producer, readLag: () => meter.read(), ending };
 }
 
-async function drive(options: JourneyOptions, journey: Journey): Promise<Comparison> {
-  const [oracle] = await Promise.all([
-    revenueOracle({ ...options.payments, partitions, outOfOrdernessMs }),
+type Compared = Omit<JourneyOutcome, 'killed' | 'elapsedMs'>;
+
+async function drive(options: JourneyOptions, journey: Journey): Promise<Compared> {
+  const { payments, clicks } = options;
+  const [oracles] = await Promise.all([
+    journeyOracles({ payments, clicks, partitions, outOfOrdernessMs }),
     feed(options, journey),
     crashAlong(options, journey),
   ]);
   // Positions are committed before outputs are acknowledged: rows may still be on their way when all seems settled.
   for (let looksLeft = looksMax; ; looksLeft--) {
     await settle(options, journey);
-    options.say(`comparing with the oracle's ${oracle.rows.size} rows`);
-    const comparison = await compareRevenue(oracle, storedRevenue(journey.clickhouseUrl, database));
-    if (comparison.missing === 0 || looksLeft === 1 || journey.ending.aborted) return comparison;
+    const compared: (Comparison & { readonly kind: string })[] = [];
+    for (const { kind, compare } of oracles) {
+      options.say(`comparing ${kind}`);
+      compared.push({ kind, ...(await compare({ url: journey.clickhouseUrl, database })) });
+    }
+    const outcome = together(compared);
+    if (outcome.missing === 0 || looksLeft === 1 || journey.ending.aborted) return outcome;
   }
+}
+
+function together(compared: readonly (Comparison & { readonly kind: string })[]): Compared {
+  const total = (name: 'compared' | 'missing' | 'extra' | 'different') =>
+    compared.reduce((sum, one) => sum + one[name], 0);
+  return {
+    compared: total('compared'),
+    missing: total('missing'),
+    extra: total('extra'),
+    different: total('different'),
+    byKind: Object.fromEntries(compared.map((one) => [one.kind, one.compared])),
+    examples: compared.flatMap(({ kind, examples }) => examples.map((example) => `${kind}: ${example}`)),
+  };
 }
 
 /** Throws once the service is gone or time is up; a closed gate would hold the feed for ever. */
@@ -181,17 +199,19 @@ async function feed({ payments, clicks }: JourneyOptions, { producer, ending }: 
   ]);
 }
 
-/** Kills the service when the share of payments folded reaches each of its seeded moments. */
-async function crashAlong({ kills, seed, payments, say }: JourneyOptions, journey: Journey): Promise<void> {
+/** Kills the service when the share of records folded reaches each of its seeded moments. */
+async function crashAlong({ kills, seed, payments, clicks, say }: JourneyOptions, journey: Journey): Promise<void> {
   const moments = Array.from({ length: kills }, (_, i) => (i + 0.1 + 0.8 * fraction(seed, i)) / kills);
+  const rows: Readonly<Record<string, number>> = { payments: payments.rows, interactions: clicks?.rows ?? 0 };
+  const toFold = pipelines.flatMap(({ inputs }) => inputs).reduce((sum, topic) => sum + (rows[topic] ?? 0), 0);
   for (const moment of moments) {
     let folded = 0;
-    while (folded < moment * payments.rows && !journey.ending.aborted) {
+    while (folded < moment * toFold && !journey.ending.aborted) {
       await systemClock.sleep(lookEveryMs, journey.ending);
       ({ folded } = await journey.readLag());
     }
     if (journey.ending.aborted) return;
-    say(`kill -9 after ${folded} payments folded`);
+    say(`kill -9 after ${folded} of ${toFold} records folded`);
     await journey.service.crash();
   }
 }

@@ -1,10 +1,10 @@
-import { clickhouseGroup, inputTopics, resultTopics, taskGroup } from '../../events/topics.ts';
+import { clickhouseGroup, inputTopics, type PipelineTopics, resultTopics, taskGroup } from '../../events/topics.ts';
 import type { Kafka, Membership } from '../../kafka/contract.ts';
 import type { Source, TopicPartition } from '../../sources/source.ts';
 
 /** How far everything has come: zero on both counts means that all is folded and all is inserted. */
 export interface Lag {
-  /** Input records that the revenue task has committed, and those that it has not. */
+  /** Input records that the pipelines have committed, each counted by each, and those that they have not. */
   readonly folded: number;
   readonly unfolded: number;
   /** Records of inputs and results that are not committed as inserted. */
@@ -18,22 +18,23 @@ export interface LagMeter {
 }
 
 /** Reads the positions that the services commit, as Kafka's own tools would. */
-export async function createLagMeter(kafka: Kafka): Promise<LagMeter> {
+export async function createLagMeter(kafka: Kafka, pipelines: readonly PipelineTopics[]): Promise<LagMeter> {
   const reader = await kafka.reader();
   const sinkTopics = [...inputTopics, ...Object.values(resultTopics)];
-  const members = await Promise.all([
-    kafka.membership({ groupId: taskGroup('revenue', 1), topics: ['payments'], kind: 'solo' }),
-    kafka.membership({ groupId: clickhouseGroup, topics: sinkTopics, kind: 'solo' }),
-  ]);
+  const meterOf = async (groupId: string, topics: readonly string[]) => {
+    const member = await kafka.membership({ groupId, topics, kind: 'solo' });
+    return () => behind(reader, member, topics);
+  };
+  const folding = await Promise.all(
+    pipelines.map(({ name, version, inputs }) => meterOf(taskGroup(name, version), inputs)),
+  );
+  const inserting = await meterOf(clickhouseGroup, sinkTopics);
   return {
     read: async () => {
-      const [folded, inserted] = await Promise.all([
-        behind(reader, members[0], ['payments']),
-        behind(reader, members[1], sinkTopics),
-      ]);
+      const [inserted, ...folded] = await Promise.all([inserting(), ...folding.map((read) => read())]);
       return {
-        folded: folded.end - folded.behind,
-        unfolded: folded.behind,
+        folded: folded.reduce((sum, one) => sum + one.end - one.behind, 0),
+        unfolded: folded.reduce((sum, one) => sum + one.behind, 0),
         uninserted: inserted.behind,
         produced: inserted.end,
       };

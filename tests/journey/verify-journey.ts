@@ -27,9 +27,10 @@ async function main(): Promise<number> {
   const { examples, killed, elapsedMs, ...counts } = await runJourney(asked);
   asked.say(`${killed} kills, ${(elapsedMs / 1_000).toFixed(1)} s`);
   for (const example of examples) process.stdout.write(`${example}\n`);
-  process.stdout.write(`${JSON.stringify({ ...counts, byKind: { revenue: counts.compared } })}\n`);
-  const isSame = counts.missing + counts.extra + counts.different === 0 && counts.compared > 0;
-  return isSame ? 0 : 1;
+  process.stdout.write(`${JSON.stringify(counts)}\n`);
+  const isSame = counts.missing + counts.extra + counts.different === 0;
+  const isEveryKindThere = Object.values(counts.byKind).every((compared) => compared > 0);
+  return isSame && isEveryKindThere ? 0 : 1;
 }
 
 function readOptions(): JourneyOptions | string {

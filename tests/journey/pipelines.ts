@@ -1,0 +1,4 @@
+import type { PipelineTopics } from '../../events/topics.ts';
+
+/** The pipelines that the service of the journey runs: their lag is waited for, and the broker keeps what they have not read. */
+export const pipelines: readonly PipelineTopics[] = [{ name: 'revenue', version: 1, inputs: ['payments'] }];
