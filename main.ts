@@ -7,10 +7,10 @@ import type { Page } from './cli/start/edges.ts';
 import { startInfrastructure, type Infrastructure } from './cli/start/infrastructure.ts';
 import { prepare } from './cli/start/prepare.ts';
 import { readyChecks } from './cli/start/readiness.ts';
+import { processorsOf } from './cli/start/processors-of.ts';
 import { httpRecipe, serviceRecipes, type ServiceRecipe } from './cli/start/services.ts';
 import { supervise, type Supervised } from './cli/start/supervisor.ts';
 import { createSystemStatus } from './cli/start/system-status.ts';
-import { processors } from './processors/index.ts';
 
 export interface RunOptions {
   /** Services to run; undefined: all. */
@@ -32,13 +32,13 @@ export interface Running {
 /** The names that `--only` takes. */
 export const serviceNames = (context: RunContext): readonly string[] => [
   ...['websocket', 'http', 'generator', 'clickhouse'],
-  ...processorsOf(context).map(({ name }) => name),
+  ...processorsOf(context.config).map(({ name }) => name),
 ];
 
 /** Builds the parts and starts them; resolves when they are being supervised. */
 export async function run(context: RunContext, options: RunOptions): Promise<Running> {
   const { clock } = context;
-  const running = processorsOf(context);
+  const running = processorsOf(context.config);
   const pageBuild = isWanted('http', options) ? buildPage(context.logger) : null;
   const infrastructure = await startInfrastructure(context, running);
   const services: Supervised[] = [];
@@ -76,12 +76,6 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
 
 const isWanted = (name: string, { only, isDemo }: RunOptions): boolean =>
   (name !== 'generator' || isDemo) && (only?.includes(name) ?? true);
-
-function processorsOf({ config }: RunContext) {
-  const { allowedLatenessMs, provisionalEveryMs } = config.time;
-  const all = processors({ revenue: { allowedLatenessMs, provisionalEveryMs, keysMax: config.limits.keysMax } });
-  return all.filter(({ name }) => name !== 'revenue' || config.pipelines.revenue.enabled);
-}
 
 function openStore({ config, clock, logger }: RunContext): Promise<CheckpointStore> {
   const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');

@@ -1,17 +1,14 @@
-import { decodeEvent } from '../../events/decode.ts';
 import { orderTopic, resultTopics, taskGroup } from '../../events/topics.ts';
 import type { Producer } from '../../kafka/contract.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
-import { createPipeline } from '../../pipeline.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import { createArchiveSource } from '../../sources/archive/archive.ts';
 import { createChainedSource } from '../../sources/archive/chained.ts';
 import type { Source } from '../../sources/source.ts';
-import type { Fold } from '../../tasks/contract.ts';
 import type { TaskTuning } from '../../tasks/options.ts';
 import { createTaskService } from '../../tasks/service.ts';
 import type { Service } from '../../telemetry/service.ts';
-import { breakFold } from '../../tests/journey/break-fold.ts';
+import { foldOf } from './fold-of.ts';
 import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
 
@@ -34,7 +31,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const orderProducer = await kafka.producer({ lingerMs: 0, ...(gate && { gate }) });
   const partitions = await partitionCounts(producer, Object.values(resultTopics));
   const service = createTaskService({
-    createFold: (shard) => foldOf(parts, processor, shard),
+    createFold: (shard) => foldOf({ config, env: parts.env, isEmbeddedBroker }, processor, shard),
     shards: 1,
     membership: await memberOf(parts, taskGroup(processor.name, processor.version), [topic]),
     orderTopic: topic,
@@ -77,17 +74,4 @@ async function partitionCounts(producer: Producer, topics: readonly string[]): P
   return new Map(
     await Promise.all(topics.map(async (topic) => [topic, await producer.partitionCount(topic)] as const)),
   );
-}
-
-function foldOf({ config, env, infrastructure }: ServiceParts, processor: AnyProcessor, shard: number): Fold {
-  const fold = createPipeline({
-    processor,
-    decode: decodeEvent,
-    clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: infrastructure.isEmbeddedBroker },
-    outOfOrdernessMs: config.time.outOfOrdernessMs,
-    dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },
-    shard,
-    shards: 1,
-  });
-  return env['MILLRACE_BREAK'] === 'fold' ? breakFold(fold) : fold;
 }

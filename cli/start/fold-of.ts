@@ -1,0 +1,30 @@
+import type { Config } from '../../config/schema.ts';
+import { decodeEvent } from '../../events/decode.ts';
+import { createPipeline } from '../../pipeline.ts';
+import type { AnyProcessor } from '../../processors/index.ts';
+import type { Fold } from '../../tasks/contract.ts';
+import { breakFold } from '../../tests/journey/break-fold.ts';
+
+export interface FoldSurroundings {
+  readonly config: Config;
+  readonly env: NodeJS.ProcessEnv;
+  readonly isEmbeddedBroker: boolean;
+}
+
+/** The fold of one shard of a pipeline, as the configuration has it: the same for the task and for who verifies it. */
+export function foldOf(
+  { config, env, isEmbeddedBroker }: FoldSurroundings,
+  processor: AnyProcessor,
+  shard: number,
+): Fold {
+  const fold = createPipeline({
+    processor,
+    decode: decodeEvent,
+    clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: isEmbeddedBroker },
+    outOfOrdernessMs: config.time.outOfOrdernessMs,
+    dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },
+    shard,
+    shards: 1,
+  });
+  return env['MILLRACE_BREAK'] === 'fold' ? breakFold(fold) : fold;
+}
