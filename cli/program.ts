@@ -2,8 +2,10 @@ import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { configFileOf } from './config-file.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addExplainCommand } from './explain.ts';
 import { addReplayCommand } from './replay.ts';
 import { addValidateCommand } from './validate.ts';
+import { addVerifyCommand } from './verify.ts';
 
 /** The command line. Throws a `CommanderError` instead of ending the process; the commands throw what they fail with. */
 export function createProgram(env: NodeJS.ProcessEnv): Command {
@@ -16,6 +18,8 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
   addValidateCommand(program, env);
   addDoctorCommand(program, env);
   addReplayCommand(program, env);
+  addExplainCommand(program, env);
+  addVerifyCommand(program, env);
   return program;
 }
 

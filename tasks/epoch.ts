@@ -3,10 +3,11 @@ import type { Source, TopicPartitionName } from '../sources/source.ts';
 import { parseTopicPartition } from '../sources/source.ts';
 import type { Fold, Genesis } from './contract.ts';
 import type { Failpoint } from './failpoint.ts';
+import { firstMissing, readNext } from './archived-log.ts';
+import type { ArchivedLog } from './archived-log.ts';
 import { createInputs } from './inputs.ts';
 import { judge } from './judge.ts';
 import { createOrderReader } from './order-log.ts';
-import type { LogRecord, OrderReader } from './order-log.ts';
 import type { Outputs } from './outputs.ts';
 import { ParkError } from './park.ts';
 import { createReplica } from './replica.ts';
@@ -94,18 +95,13 @@ async function closeEpoch(
   return { base: await saveBase(options, replica, epoch, found), clockMs, positions };
 }
 
-interface Archived {
-  readonly source: Source;
-  readonly reader: OrderReader;
-  readonly replica: Replica;
+interface Closing extends ArchivedLog {
   readonly endOffset: bigint;
   readonly epoch: number;
-  /** Ends of the archived input partitions, as far as asked: a dead epoch does not grow. */
-  readonly ends: Map<TopicPartitionName, bigint>;
 }
 
 /** Folds to the end of the archived log, or to the first entry whose ranges are not all archived. */
-async function foldArchived(options: CloseOptions, archived: Archived, gaps: string[]): Promise<void> {
+async function foldArchived(options: CloseOptions, archived: Closing, gaps: string[]): Promise<void> {
   const { reader, replica, endOffset, epoch } = archived;
   while (replica.nextOffset() < endOffset) {
     const logRecord = await readNext(reader, replica.nextOffset());
@@ -124,26 +120,6 @@ async function foldArchived(options: CloseOptions, archived: Archived, gaps: str
     }
     while (!options.outputs.hasRoom()) await settle(options);
   }
-}
-
-async function readNext(reader: OrderReader, orderOffset: bigint): Promise<LogRecord> {
-  const logRecord = await reader.next(archiveWaitMs);
-  if (!logRecord) throw new SourceError('unavailable', `the archive does not give order offset ${orderOffset}`);
-  return logRecord;
-}
-
-async function firstMissing(
-  { source, replica, ends }: Archived,
-  { record }: LogRecord,
-): Promise<TopicPartitionName | null> {
-  if (record?.kind !== 'entry' || judge(replica.judgeState(), record).verdict === 'ignored') return null;
-  for (const [partition, , to, count] of record.ranges) {
-    if (count === 0) continue;
-    const end = ends.get(partition) ?? (await source.bounds(parseTopicPartition(partition))).endOffset;
-    ends.set(partition, end);
-    if (end < BigInt(to)) return partition;
-  }
-  return null;
 }
 
 /** Records that were archived but never ordered: no entry says when they were read. */
@@ -184,8 +160,6 @@ async function settle(options: CloseOptions): Promise<void> {
   if (failure) throw failure;
   await options.clock.sleep(5);
 }
-
-const archiveWaitMs = 10_000;
 
 /** Without an archive nothing of a dead epoch can be read. */
 const emptySource: Source = {

@@ -37,3 +37,14 @@ export async function archivedBefore(
   const found = rows[0]?.[0];
   return found === undefined ? place.nextOffset - 1n : BigInt(found);
 }
+
+/** Which incarnations of an order topic the archive holds, oldest first. */
+export async function archivedEpochs(
+  client: ClickHouseClient,
+  database: string,
+  orderTopic: string,
+): Promise<readonly number[]> {
+  const query = `SELECT DISTINCT epoch FROM ${database}.order_log WHERE topic = {orderTopic:String} ORDER BY epoch`;
+  const result = await client.query({ query, query_params: { orderTopic }, format: 'JSONCompactEachRow' });
+  return (await result.json<[number]>()).map(([epoch]) => epoch);
+}

@@ -6,6 +6,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { createClickHouseSink } from './sink.ts';
+import { decisionColumns, differingColumns, storedDecisions } from './stored-decisions.ts';
 import {
   insightStartMs,
   testAlert,
@@ -94,6 +95,27 @@ describeUnless([requireChdb()], 'decisions, alerts, deliveries, lists and predic
       ['distance', 'miss', 30, ''],
       ['velocity', 'hit', 40, "6 payments in 1 min, \t'quoted'"],
     ]);
+  });
+
+  test('a stored decision is held against the same one made again, column by column', async () => {
+    const decision = testDecision(1);
+    append(
+      resultTopics.decisions,
+      decision,
+      testDecision(2, { paymentId: 'p2' }),
+      testDecision(3, { paymentId: 'p3' }),
+    );
+    await drain();
+    const query = { pipeline: 'fraud', version: 1, rowsMax: 10 };
+    const [stored] = await storedDecisions({ client: clickhouse.client, database }, { ...query, paymentId: 'p1' });
+    if (!stored) throw new Error('p1 is not stored');
+    expect([stored.paymentSource, stored.paymentId, stored.epoch, stored.orderOffset]).toEqual(['shop', 'p1', 1, 1n]);
+    expect(differingColumns(stored.columns, decisionColumns(decision))).toEqual([]);
+    const other = { ...decision, score: 0.2, features: { ...decision.features, cardCount1m: 7 } };
+    expect(differingColumns(stored.columns, decisionColumns(other))).toEqual(['score', 'features']);
+    const two = () => storedDecisions({ client: clickhouse.client, database }, { ...query, rowsMax: 2 });
+    expect(await two()).toHaveLength(2);
+    expect(await two()).toEqual(await two());
   });
 
   test('[H2] every kind may be delivered again: no row is added, whatever came last', async () => {

@@ -1,0 +1,35 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { VerifyFlags } from './verify-run.ts';
+
+/** `millrace verify`: makes decisions again from the archive. Exit 0 when all are the same, 1 when one is not, 2 when there is none. */
+export function addVerifyCommand(program: Command, env: NodeJS.ProcessEnv): void {
+  program
+    .command('verify')
+    .description('make stored decisions again from the archive and the order log, and compare them')
+    .argument('[paymentId]', 'the payment; absent: a sample')
+    .option('--sample <n>', 'this many decisions, drawn by a hash of the payment', countOf, 1_000)
+    .option('--all', 'every decision')
+    .option('-c, --config <file>', 'configuration (default: $MILLRACE_CONFIG or config/millrace.yaml)')
+    .option('--json', 'nothing but the last line')
+    .addHelpText(
+      'after',
+      `
+The last line is JSON: {"decisions":1000,"different":0}
+
+Examples:
+  millrace verify p-4711
+  millrace verify --sample 10000
+  millrace verify --all --json`,
+    )
+    .action(async (paymentId: string | undefined, flags: VerifyFlags) => {
+      const { runVerify } = await import('./verify-run.ts');
+      await runVerify(paymentId, flags, env);
+    });
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 4_000_000_000)
+    throw new InvalidArgumentError('must be a whole number from 1');
+  return count;
+}
