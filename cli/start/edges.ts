@@ -6,8 +6,11 @@ import { readSecret } from '../../config/secrets.ts';
 import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
 import type { NextOffset, Producer } from '../../kafka/contract.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
+import { storedDecision } from '../../sinks/clickhouse/stored-decisions.ts';
 import { newestWindowRows } from '../../sinks/clickhouse/queries.ts';
 import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gateway.ts';
+import { createAwaitedDecisions } from '../../sources/http/awaited-decisions.ts';
+import { decideRoute, type DecideRouteOptions } from '../../sources/http/decide-route.ts';
 import { eventsRoute } from '../../sources/http/events-route.ts';
 import type { TopicPartition } from '../../sources/source.ts';
 import type { Service } from '../../telemetry/service.ts';
@@ -15,6 +18,7 @@ import type { RunContext } from './context.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import { owning } from './owning.ts';
 import type { ServiceParts } from './parts.ts';
+import { processorsOf } from './processors-of.ts';
 
 /** What the HTTP server is built from. */
 export interface EdgeParts extends RunContext {
@@ -73,6 +77,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
   const { kafka, gate } = infrastructure;
   const logger = parts.logger.child({ service: 'http' });
   const producer = awaited(kafka.producer(gate && { gate }));
+  const decisions = createAwaitedDecisions({ openReader: () => kafka.reader({ fetchWaitMs: 10 }), clock });
   const { host, port, allowedHosts, allowedOrigins, bodyBytesMax, apiKeyRefs, jwt } = config.server;
   const server = await createServer({
     host,
@@ -86,13 +91,31 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
     pageDir: page.dir,
     readiness: page.readiness,
     live: () => page.gateway?.handleUpgrade.bind(page.gateway) ?? null,
-    routes: [eventsRoute({ producer, newId: randomUUID, clock, logger, metrics })],
+    routes: [
+      eventsRoute({ producer, newId: randomUUID, clock, logger, metrics }),
+      decideRoute({
+        producer,
+        decisions,
+        storedDecision: storedDecisionOf(parts),
+        newId: randomUUID,
+        clock,
+        logger,
+        metrics,
+      }),
+    ],
     clock,
     logger,
     metrics,
   });
   page.server = server;
-  return owning(server, [producer]);
+  return owning(server, [producer, decisions]);
+}
+
+/** A decision that was made before, by any version that runs here. */
+function storedDecisionOf({ infrastructure, config }: EdgeParts): DecideRouteOptions['storedDecision'] {
+  const from = { client: infrastructure.clickhouse, database: config.clickhouse.database };
+  const version = processorsOf(config).find(({ name }) => name === 'fraud')?.version ?? 1;
+  return ({ source, id }) => storedDecision(from, { pipeline: 'fraud', version, source, id });
 }
 
 /** A producer that may not be there yet: who sends waits with it, who asks hears that nothing waits. */

@@ -69,6 +69,58 @@ export async function storedDecisions(
   });
 }
 
+/** The decision as it was on its topic; null when none is stored on this payment. */
+export async function storedDecision(
+  from: ReadFrom,
+  {
+    source,
+    id,
+    ...of
+  }: { readonly pipeline: string; readonly version: number; readonly source: string; readonly id: string },
+): Promise<Decision | null> {
+  const all = await storedDecisions(from, { ...of, paymentId: id, rowsMax: sourcesMax });
+  const found = all.find(({ paymentSource }) => paymentSource === source);
+  return found ? toDecision(found, of) : null;
+}
+
+/** Sources that have a payment of one id. */
+const sourcesMax = 100;
+
+function toDecision(
+  { paymentSource, paymentId, columns: c }: StoredDecision,
+  of: { readonly pipeline: string; readonly version: number },
+): Decision {
+  const text = (name: DecisionColumn) => String(c[name]);
+  const orNull = (name: DecisionColumn) => (c[name] === null ? null : String(c[name]));
+  return {
+    ...{
+      kind: 'decision',
+      ...of,
+      paymentId,
+      paymentSource,
+      eventTimeMs: Number(c.event_time),
+      cardId: text('card_id'),
+    },
+    ...{ terminalId: orNull('terminal_id'), deviceId: orNull('device_id'), merchantId: orNull('merchant_id') },
+    ...{ country: orNull('country'), amountMinor: Number(c.amount_minor), currency: text('currency') },
+    ...{
+      outcome: text('outcome') as Decision['outcome'],
+      score: Number(c.score),
+      ruleSetVersion: text('rule_set_version'),
+    },
+    rules: JSON.parse(text('rules')) as Decision['rules'],
+    features: JSON.parse(text('features')) as Decision['features'],
+    clockMs: Number(c.clock),
+    input: { topic: text('topic'), partition: Number(c.partition), inputOffset: text('offset') },
+    revision: text('revision'),
+    producer: {
+      ...of,
+      ...{ shard: Number(c.shard), epoch: Number(c.epoch), orderOffset: text('order_offset') },
+      ...{ index: Number(c.output_index), entryId: text('entry_id') },
+    },
+  };
+}
+
 /** The columns of a decision as `storedDecisions` gives them. */
 export function decisionColumns(decision: Decision): DecisionColumns {
   const { producer, input } = decision;

@@ -2,14 +2,15 @@
 // Guarantees: all or nothing when events are faulty (every fault is named, nothing is produced); 202 only once the broker has
 // acknowledged all of them; back-pressure is told (429), not hidden in memory. Redelivery: who got no answer sends the same events
 // with the same ids again, and (source, id) makes the second a duplicate that is dropped and counted.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Producer, SentMessage } from '../../kafka/contract.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { eventsSchema } from './events-schema.ts';
-import { readEvents, type EventFault, type ReadEvent } from './read-events.ts';
+import { readEvents, type ReadEvent } from './read-events.ts';
 import { produce } from './produce.ts';
+import { faulty, notProduced } from './replies.ts';
 
 export interface EventsRouteOptions {
   readonly producer: Pick<Producer, 'partitionCount' | 'send' | 'isGated' | 'pendingMessages'>;
@@ -29,7 +30,6 @@ export interface EventsRouteOptions {
 }
 
 const defaults = { eventsMax: 10_000, pendingMessagesMax: 100_000, timeoutMs: 10_000 };
-const retryAfterSeconds = '1';
 
 /** To be registered with a fastify server: adds the route. */
 export function eventsRoute(options: EventsRouteOptions): (app: FastifyInstance) => void {
@@ -50,20 +50,8 @@ export function eventsRoute(options: EventsRouteOptions): (app: FastifyInstance)
       }
       const outcome = await produce(read.events, limits, options.clock);
       events.inc({ outcome: outcome.kind }, read.events.length);
-      switch (outcome.kind) {
-        case 'accepted':
-          return reply.code(202).send(acceptedBody(read.events, outcome.sent));
-        case 'gated':
-          return tooMuch(reply);
-        case 'unavailable':
-          return unavailable(reply, request, options.logger, outcome.why);
-        case 'failed':
-          options.onProducerFailed?.(outcome.why);
-          return unavailable(reply, request, options.logger, outcome.why);
-        case 'too_large':
-          options.onProducerFailed?.('the broker refused a message for its size');
-          return reply.code(413).send({ error: 'event_too_large', message: 'the broker takes no event of this size' });
-      }
+      if (outcome.kind !== 'accepted') return notProduced(reply, request, outcome, options);
+      return reply.code(202).send(acceptedBody(read.events, outcome.sent));
     });
   };
 }
@@ -76,22 +64,4 @@ function acceptedBody(events: readonly ReadEvent[], sent: readonly SentMessage[]
     offset: String(messageOffset),
   }));
   return { accepted: sent.length, positions };
-}
-
-function faulty(reply: FastifyReply, faults: readonly EventFault[], faultsTotal: number): FastifyReply {
-  const message = `nothing was stored: ${faultsTotal} ${faultsTotal === 1 ? 'fault' : 'faults'} in what was sent`;
-  return reply.code(400).send({ error: 'faulty_events', message, faultsTotal, faults });
-}
-
-function tooMuch(reply: FastifyReply): FastifyReply {
-  void reply.header('retry-after', retryAfterSeconds);
-  const message = 'millrace is behind: nothing was stored, send the same again';
-  return reply.code(429).send({ error: 'too_many_events', message });
-}
-
-function unavailable(reply: FastifyReply, { id }: FastifyRequest, logger: Logger, why: string): FastifyReply {
-  logger.warn({ err: why, request: id }, 'events could not be stored: the broker does not answer');
-  void reply.header('retry-after', retryAfterSeconds);
-  const message = 'the broker does not answer: some may be stored, send the same again with the same ids';
-  return reply.code(503).send({ error: 'broker_unavailable', message });
 }

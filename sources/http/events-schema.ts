@@ -47,10 +47,11 @@ export const eventsSchema = {
   },
 };
 
-function newestSchemas(): object[] {
+/** Of one event type, or of all. */
+export function newestSchemas(only?: string): object[] {
   return [...catalog.values()].flatMap(({ type, versions }) => {
     const newest = versions.at(-1);
-    if (!newest) return [];
+    if (!newest || (only !== undefined && type !== only)) return [];
     const { $schema: _dialect, ...schema } = jsonSchemaOf(newest) as Record<string, unknown>;
     const required = (schema['required'] as string[]).filter((name) => name !== 'id' && name !== 'source');
     return [{ ...schema, required, title: `${type} v${newest.version}` }];
