@@ -53,7 +53,7 @@ export function decideRoute(options: DecideRouteOptions): (app: FastifyInstance)
         return faulty(reply, [{ path: '/type', message: 'must be payment: only payments are decided' }], 1);
       }
       const payment = paymentOf(event);
-      const awaited = await announced(payment, limits);
+      const awaited = await announcedInTime(payment, limits);
       if (!awaited) {
         answers.inc({ outcome: 'unavailable' });
         const message = 'the broker does not answer: nothing was stored, send the same again';
@@ -81,7 +81,7 @@ function paymentOf({ value }: ReadEvent): AwaitedPayment {
 }
 
 /** Null when the topic cannot be read now. */
-async function announced(
+async function announcedInTime(
   payment: AwaitedPayment,
   { decisions, clock, logger, timeoutMs }: DecideRouteOptions & { readonly timeoutMs: number },
 ): Promise<AwaitedDecision | null> {
