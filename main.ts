@@ -31,7 +31,7 @@ export interface Running {
 
 /** The names that `--only` takes. */
 export const serviceNames = (context: RunContext): readonly string[] => [
-  ...['websocket', 'http', 'generator', 'clickhouse'],
+  ...['websocket', 'http', 'rules', 'generator', 'clickhouse'],
   ...processorsOf(context.config).map(({ name }) => name),
 ];
 

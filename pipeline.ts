@@ -33,7 +33,7 @@ export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>
     throw new RangeError(`${pipeline}: ids must be remembered for ${acceptsBehindMs} ms at least`);
 
   const decoded = ingest<E>(options as unknown as IngestOptions<E>);
-  const timed = watermark<E>(options);
+  const timed = watermark<E>({ ...options, timelessTopics: processor.timelessInputs ?? [] });
   const taken = ofTypes<E>(eventTypes);
   const unique = dedupe<E>(options.dedupe);
   const processed = processor.create();

@@ -133,6 +133,15 @@ const pipelines = z.strictObject({
     .strictObject({ enabled: z.boolean().default(true).describe('Whether it runs.') })
     .prefault({})
     .describe('Payments by country and by merchant, per minute and hour.'),
+  fraud: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether it runs.'),
+      rulesDir: text().describe('Folder of the rules; empty: the shipped ones, config/rules.'),
+      coolDownMs: whole(600_000, 1_000).describe('An alert is over when no payment came for so long.'),
+      alertUpdateEveryMs: whole(30_000, 1_000).describe('Least time between two updates of one alert.'),
+    })
+    .prefault({})
+    .describe('A decision on every payment, by rules over rolling features; alerts.'),
 });
 
 const live = z.strictObject({

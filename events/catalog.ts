@@ -3,10 +3,11 @@ import type { Envelope } from './envelope.ts';
 import { type Interaction, interactionV1 } from './interaction.ts';
 import { type Label, labelV1 } from './label.ts';
 import { type Payment, type PaymentV1, paymentV1, paymentV2, upcastPaymentV1 } from './payment.ts';
-import type { InputTopic } from './topics.ts';
+import { type ListEntry, listEntryV1, type Rule, ruleV1, type Thresholds, thresholdsV1 } from './rule.ts';
+import { type InputTopic, rulesTopic } from './topics.ts';
 
 /** Any event in its newest version. */
-export type AnyEvent = Payment | Interaction | Label;
+export type AnyEvent = Payment | Interaction | Label | Rule | Thresholds | ListEntry;
 
 export interface EventVersion {
   readonly version: number;
@@ -36,6 +37,9 @@ export const catalog: ReadonlyMap<string, EventType> = new Map(
     ]),
     eventType('interaction', 'interactions', [{ version: 1, schema: interactionV1, upcast: null }]),
     eventType('label', 'labels', [{ version: 1, schema: labelV1, upcast: null }]),
+    eventType('rule', rulesTopic, [{ version: 1, schema: ruleV1, upcast: null }]),
+    eventType('thresholds', rulesTopic, [{ version: 1, schema: thresholdsV1, upcast: null }]),
+    eventType('list-entry', rulesTopic, [{ version: 1, schema: listEntryV1, upcast: null }]),
   ].map((entry) => [entry.type, entry]),
 );
 

@@ -1,5 +1,8 @@
-/** The names of millrace's topics. Inputs are the user's; results start with `millrace.`. */
-export const inputTopics = ['payments', 'interactions', 'labels'] as const;
+/** Rules, thresholds and lists as the services publish them. */
+export const rulesTopic = 'millrace.rules';
+
+/** The names of millrace's topics. Inputs are the user's, but for the rules; results start with `millrace.`. */
+export const inputTopics = ['payments', 'interactions', 'labels', rulesTopic] as const;
 export type InputTopic = (typeof inputTopics)[number];
 
 export const resultTopics = {

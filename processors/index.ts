@@ -1,14 +1,22 @@
-import type { Payment } from '../events/payment.ts';
+import type { AnyEvent } from '../events/catalog.ts';
+import { fraud, type FraudOptions } from './fraud/fraud.ts';
 import type { Processor } from './processor.ts';
 import { type RevenueOptions, revenue } from './revenue/revenue.ts';
 
 /** Options of every processor, by its name. */
 export interface ProcessorOptions {
   readonly revenue: RevenueOptions;
+  readonly fraud: FraudOptions;
 }
 
-/** A pipeline can be made of any of these. */
-export type AnyProcessor = Processor<Payment>;
+/** A pipeline can be made of any of these: it hands a processor only events of the types that it takes. */
+export type AnyProcessor = Processor<AnyEvent>;
 
 /** The processors that run, in the order in which the page shows them. */
-export const processors = (options: ProcessorOptions): readonly AnyProcessor[] => [revenue(options.revenue)];
+export const processors = (options: ProcessorOptions): readonly AnyProcessor[] => [
+  forAnyEvent(revenue(options.revenue)),
+  forAnyEvent(fraud(options.fraud)),
+];
+
+/** `ofTypes` stands before every processor: no other event reaches it. */
+const forAnyEvent = <E extends AnyEvent>(processor: Processor<E>): AnyProcessor => processor as unknown as AnyProcessor;

@@ -12,6 +12,8 @@ export interface Processor<E> {
   readonly version: number;
   /** The topics that it reads. */
   readonly inputs: readonly string[];
+  /** Inputs whose records say nothing about event time (rules): they are read first, and neither hold nor move the watermark. */
+  readonly timelessInputs?: readonly string[];
   /** The event types that it takes; others on its inputs are ignored (and counted). */
   readonly eventTypes: readonly string[];
   /** What shapes its state, as plain JSON: keys, windows, aggregates, limits. Hashed into the snapshot's name. */

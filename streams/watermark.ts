@@ -3,13 +3,15 @@
 // Guarantees: the watermark is a function of the records and of the logged idleness, moves record by record (never by batch)
 // and never goes back; a tick publishes but never judges.
 // Redelivery: duplicates count (they prove the same time); a record that was read again moves nothing.
-import { topicPartitionName, type TopicPartitionName } from '../sources/source.ts';
+import { parseTopicPartition, topicPartitionName, type TopicPartitionName } from '../sources/source.ts';
 import type { EntryContext, InputBatch, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 export interface WatermarkOptions {
   /** How far a partition's watermark stays behind the newest event time seen in it. */
   readonly outOfOrdernessMs: number;
+  /** Topics whose records say nothing about event time (rules): they neither hold nor move the watermark. */
+  readonly timelessTopics?: readonly string[];
 }
 
 /** The watermark as a stage, and what an owner wants to know of it. */
@@ -34,8 +36,8 @@ interface WatermarkState {
 }
 
 /** Gives every record the watermark that it is judged by. */
-export function watermark<E extends TimedEvent>({ outOfOrdernessMs }: WatermarkOptions): WatermarkStage<E> {
-  const core = new Watermark<E>(outOfOrdernessMs);
+export function watermark<E extends TimedEvent>(options: WatermarkOptions): WatermarkStage<E> {
+  const core = new Watermark<E>(options);
   return {
     ...stageOf(core),
     partitionTimeMs: (partition) => core.partitionTimeMs(partition),
@@ -58,9 +60,11 @@ class Watermark<E extends TimedEvent> {
   /** Places of the partitions that are not idle, and the one of them that is furthest behind (−1: none). */
   private active: number[] = [];
   private slowest = -1;
+  private readonly timelessTopics: ReadonlySet<string>;
 
-  constructor(outOfOrdernessMs: number) {
+  constructor({ outOfOrdernessMs, timelessTopics = [] }: WatermarkOptions) {
     this.outOfOrdernessMs = outOfOrdernessMs;
+    this.timelessTopics = new Set(timelessTopics);
   }
 
   apply(batch: InputBatch<E>): StreamBatch<E> {
@@ -89,8 +93,9 @@ class Watermark<E extends TimedEvent> {
       watermarkMs[i] = this.state.taskMs;
       if (record.batch !== batch) {
         batch = record.batch;
-        place = this.place(topicPartitionName(batch));
+        place = this.timelessTopics.has(batch.topic) ? -1 : this.place(topicPartitionName(batch));
       }
+      if (place < 0) continue;
       const { eventTimeMs } = record.event;
       if (eventTimeMs <= (maxEventTimeMs[place] as number)) continue;
       maxEventTimeMs[place] = eventTimeMs;
@@ -102,7 +107,9 @@ class Watermark<E extends TimedEvent> {
 
   private activate(entry: EntryContext): void {
     const idle = new Set(entry.idle);
-    this.active = entry.partitions.filter((name) => !idle.has(name)).map((name) => this.place(name));
+    this.active = entry.partitions
+      .filter((name) => !idle.has(name) && !this.isTimeless(name))
+      .map((name) => this.place(name));
     this.advanceTask();
   }
 
@@ -136,6 +143,10 @@ class Watermark<E extends TimedEvent> {
     if (!state.isGapOpen) return;
     state.incompleteBeforeMs = Math.max(state.incompleteBeforeMs, state.newestEventTimeMs);
     if (entry.hasRecords) state.isGapOpen = false;
+  }
+
+  private isTimeless(name: TopicPartitionName): boolean {
+    return this.timelessTopics.size > 0 && this.timelessTopics.has(parseTopicPartition(name).topic);
   }
 
   private place(name: TopicPartitionName): number {

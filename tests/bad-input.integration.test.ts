@@ -79,7 +79,7 @@ describeUnless(reasons, 'a started millrace and bad input', () => {
         ...{ topic: 'payments', partition: i % 4, key: Buffer.from('k'), value: Buffer.from(value(i)) },
       })),
     );
-    const letters = `SELECT reason, count(), uniqExact(topic, partition, offset) FROM millrace.dead_letters_final GROUP BY reason ORDER BY reason`;
+    const letters = `SELECT reason, count(), uniqExact(topic, partition, offset) FROM millrace.dead_letters_final WHERE pipeline = 'revenue' GROUP BY reason ORDER BY reason`;
     await expect
       .poll(() => count(letters), { timeout: 30_000 })
       .toEqual([
@@ -90,7 +90,7 @@ describeUnless(reasons, 'a started millrace and bad input', () => {
     await expect.poll(() => count(rows), { timeout: 30_000 }).toEqual([['1000', '100000']]);
     const bad = sent[3];
     const kept = await count(
-      `SELECT reason, field_path, value FROM millrace.dead_letters_final WHERE topic = 'payments'
+      `SELECT reason, field_path, value FROM millrace.dead_letters_final WHERE pipeline = 'revenue' AND topic = 'payments'
        AND partition = ${bad?.partition} AND offset = ${bad?.messageOffset}`,
     );
     expect(kept).toEqual([['invalid', '/amountMinor', value(3)]]);

@@ -4,7 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { processors } from '../processors/index.ts';
 import type { StreamBatch } from '../streams/batch.ts';
 
-const all = processors({ revenue: { allowedLatenessMs: 3_600_000, provisionalEveryMs: 1_000, keysMax: 1_000 } });
+const all = processors({
+  revenue: { allowedLatenessMs: 3_600_000, provisionalEveryMs: 1_000, keysMax: 1_000 },
+  fraud: { keysMax: 1_000, coolDownMs: 600_000, alertUpdateEveryMs: 30_000 },
+});
 
 const emptyBatch: StreamBatch<never> = {
   entry: {

@@ -4,6 +4,12 @@ import { type AnyProcessor, processors } from '../../processors/index.ts';
 /** The processors that this configuration runs, in the order of the page. */
 export function processorsOf({ time, limits, pipelines }: Config): readonly AnyProcessor[] {
   const { allowedLatenessMs, provisionalEveryMs } = time;
-  const all = processors({ revenue: { allowedLatenessMs, provisionalEveryMs, keysMax: limits.keysMax } });
-  return all.filter(({ name }) => name !== 'revenue' || pipelines.revenue.enabled);
+  const { keysMax } = limits;
+  const { coolDownMs, alertUpdateEveryMs } = pipelines.fraud;
+  const isOn: Readonly<Record<string, { readonly enabled: boolean }>> = pipelines;
+  const all = processors({
+    revenue: { allowedLatenessMs, provisionalEveryMs, keysMax },
+    fraud: { keysMax, coolDownMs, alertUpdateEveryMs },
+  });
+  return all.filter(({ name }) => isOn[name]?.enabled ?? true);
 }

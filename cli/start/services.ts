@@ -6,6 +6,7 @@ import type { Service } from '../../telemetry/service.ts';
 import { httpService, liveService, type EdgeParts, type Page } from './edges.ts';
 import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
+import { rulesService } from './rules-service.ts';
 import { taskService } from './task-service.ts';
 
 /** Builds one service anew; a service that failed is built again by it. */
@@ -22,8 +23,10 @@ export const httpRecipe = (parts: EdgeParts, page: Page): ServiceRecipe => ({
 
 /** Every other service that can run here, in the order in which a drain stops them: live, inputs, tasks, sinks. */
 export function serviceRecipes(parts: ServiceParts, page: Page): readonly ServiceRecipe[] {
+  const rules = { name: 'rules', build: () => rulesService(parts) };
   return [
     { name: 'websocket', build: () => liveService(parts, page) },
+    ...(parts.processors.some(({ name }) => name === 'fraud') ? [rules] : []),
     { name: 'generator', build: () => generatorService(parts) },
     ...parts.processors.map((processor) => ({ name: processor.name, build: () => taskService(parts, processor) })),
     { name: 'clickhouse', build: () => clickhouseService(parts) },

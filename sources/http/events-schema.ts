@@ -1,5 +1,6 @@
 // What the OpenAPI document says of POST /v1/events. The events' own schemas come from the catalog, newest version of each type.
 import { catalog } from '../../events/catalog.ts';
+import { rulesTopic } from '../../events/topics.ts';
 import { jsonSchemaOf } from '../../events/validators.ts';
 
 const fault = {
@@ -49,9 +50,9 @@ export const eventsSchema = {
 
 /** Of one event type, or of all. */
 export function newestSchemas(only?: string): object[] {
-  return [...catalog.values()].flatMap(({ type, versions }) => {
+  return [...catalog.values()].flatMap(({ type, topic, versions }) => {
     const newest = versions.at(-1);
-    if (!newest || (only !== undefined && type !== only)) return [];
+    if (!newest || topic === rulesTopic || (only !== undefined && type !== only)) return [];
     const { $schema: _dialect, ...schema } = jsonSchemaOf(newest) as Record<string, unknown>;
     const required = (schema['required'] as string[]).filter((name) => name !== 'id' && name !== 'source');
     return [{ ...schema, required, title: `${type} v${newest.version}` }];

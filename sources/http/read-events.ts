@@ -1,7 +1,7 @@
 // The body of a request as events ready to be produced, or every fault in it, by path. One event or a list; nothing is filled in
 // but `id` and `source`, as documented. Redelivery: an id made here is new each time, so who wants to send again names his own.
 import { validateEvent } from '../../events/validate.ts';
-import type { InputTopic } from '../../events/topics.ts';
+import { type InputTopic, rulesTopic } from '../../events/topics.ts';
 
 export interface ReadEvent {
   readonly id: string;
@@ -47,6 +47,11 @@ export function readEvents(
     const outcome = validateEvent(withDefaults(input, newId));
     if (outcome.kind === 'bad')
       for (const { path, message } of outcome.faults) faults.push({ path: `${prefix}${path}`, message });
+    else if (outcome.topic === rulesTopic)
+      faults.push({
+        path: `${prefix}/type`,
+        message: `is ${outcome.event.type}: rules and lists come from config/rules`,
+      });
     else if (outcome.value.length > eventBytesMax)
       faults.push({ path: prefix, message: `is larger than ${eventBytesMax} bytes` });
     else events.push({ id: outcome.event.id, topic: outcome.topic, key: outcome.key, value: outcome.value });

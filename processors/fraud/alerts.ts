@@ -1,0 +1,197 @@
+// Alerts on cards: one while payments of the card keep being refused or doubted, however many they are.
+// Guarantees: raised with the first, updated at most once a step of the logged clock, resolved when no more came for the cool-down,
+// retracted when every payment that it stands on was refuted; at most one transition of an alert leaves an entry.
+// Redelivery: duplicates were dropped before; the same entries give the same transitions.
+import type { Alert, Outcome } from '../../events/decisions.ts';
+import type { Label } from '../../events/label.ts';
+import type { Payment } from '../../events/payment.ts';
+import { murmur128 } from '../../streams/murmur.ts';
+import type { Judged } from './rules/rule-set.ts';
+
+export interface AlertsOptions {
+  /** An alert is over when the logged clock is so far past its last payment; further payments then raise another. */
+  readonly coolDownMs: number;
+  /** Between two updates of one alert. */
+  readonly updateEveryMs: number;
+  /** Open alerts; a new one beyond is counted and not raised. */
+  readonly alertsMax: number;
+}
+
+/** What leaves: an alert without its producer's position. */
+export type AlertBody = Omit<Alert, 'pipeline' | 'version' | 'revision' | 'producer'>;
+
+interface OpenAlert {
+  readonly alertId: string;
+  readonly cardId: string;
+  severity: Alert['severity'];
+  outcome: Outcome;
+  reasons: string[];
+  hits: number;
+  /** The newest payments that it stands on, and how many older ones are not listed. */
+  payments: string[];
+  unlisted: number;
+  firstEventTimeMs: number;
+  lastEventTimeMs: number;
+  lastHitClockMs: number;
+  publishedClockMs: number;
+  isRaised: boolean;
+}
+
+/** In no id or source that a person would choose. */
+const separator = '\u0000';
+const paymentKey = (source: string, id: string): string => `${source}${separator}${id}`;
+
+const paymentsMax = 100;
+const reasonsMax = 10;
+const shownPaymentsMax = 20;
+const severities = ['low', 'medium', 'high'] as const;
+
+export class Alerts {
+  private readonly options: AlertsOptions;
+  /** By card, the one longest without a payment first. */
+  private readonly open = new Map<string, OpenAlert>();
+  /** Cards whose alert has changed since it was published. */
+  private readonly changed = new Set<string>();
+  private refused = 0;
+
+  constructor(options: AlertsOptions) {
+    this.options = options;
+  }
+
+  /** To be called first with each entry: ends what has cooled down. */
+  begin(clockMs: number): readonly AlertBody[] {
+    const ended: AlertBody[] = [];
+    for (const [cardId, alert] of this.open) {
+      if (clockMs < alert.lastHitClockMs + this.options.coolDownMs) break;
+      this.close(cardId);
+      ended.push(bodyOf(alert, 'resolved', clockMs));
+    }
+    return ended;
+  }
+
+  /** A payment was judged; approved ones are none of ours. */
+  fold(payment: Payment, judged: Judged, clockMs: number): void {
+    if (judged.outcome === 'approve') return;
+    const { cardId } = payment;
+    const known = this.open.get(cardId);
+    if (!known && this.open.size >= this.options.alertsMax) {
+      this.refused += 1;
+      return;
+    }
+    const alert = known ?? newAlert(payment, clockMs);
+    this.open.delete(cardId);
+    this.open.set(cardId, alert);
+    this.changed.add(cardId);
+    hit(alert, payment, judged, clockMs);
+  }
+
+  /** A refuted payment takes its part of the ground away. */
+  foldLabel({ verdict, cardId, paymentId, paymentSource, source }: Label): void {
+    const alert = this.open.get(cardId);
+    if (!alert || verdict !== 'refuted') return;
+    const place = alert.payments.indexOf(paymentKey(paymentSource ?? source, paymentId));
+    if (place < 0) return;
+    alert.payments.splice(place, 1);
+    alert.hits -= 1;
+    this.changed.add(cardId);
+  }
+
+  /** To be called last with each entry: what is to be told now. */
+  end(clockMs: number): readonly AlertBody[] {
+    const told: AlertBody[] = [];
+    for (const cardId of this.changed) {
+      const alert = this.open.get(cardId);
+      if (!alert) this.changed.delete(cardId);
+      else if (alert.hits <= 0) {
+        this.close(cardId);
+        if (alert.isRaised) told.push(bodyOf(alert, 'retracted', clockMs));
+      } else if (!alert.isRaised || clockMs >= alert.publishedClockMs + this.options.updateEveryMs) {
+        told.push(bodyOf(alert, alert.isRaised ? 'updated' : 'raised', clockMs));
+        this.changed.delete(cardId);
+        Object.assign(alert, { isRaised: true, publishedClockMs: clockMs });
+      }
+    }
+    return told;
+  }
+
+  private close(cardId: string): void {
+    this.open.delete(cardId);
+    this.changed.delete(cardId);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { alerts_open: this.open.size, alerts_refused: this.refused };
+  }
+
+  snapshot(): unknown {
+    const open = [...this.open.values()].map((alert) => ({
+      ...alert,
+      reasons: [...alert.reasons],
+      payments: [...alert.payments],
+    }));
+    return { open, changed: [...this.changed], refused: this.refused };
+  }
+
+  restore(state: unknown): void {
+    const saved = state as SavedAlerts;
+    this.open.clear();
+    for (const alert of saved.open) this.open.set(alert.cardId, alert);
+    this.changed.clear();
+    for (const cardId of saved.changed) this.changed.add(cardId);
+    this.refused = saved.refused;
+  }
+}
+
+interface SavedAlerts {
+  readonly open: readonly OpenAlert[];
+  readonly changed: readonly string[];
+  readonly refused: number;
+}
+
+function newAlert({ cardId, source, id, eventTimeMs }: Payment, clockMs: number): OpenAlert {
+  return {
+    alertId: alertIdOf(`card/${cardId}/${source}/${id}`),
+    cardId,
+    ...{ severity: 'low', outcome: 'review', reasons: [], hits: 0, payments: [], unlisted: 0 },
+    ...{ firstEventTimeMs: eventTimeMs, lastEventTimeMs: eventTimeMs },
+    ...{ lastHitClockMs: clockMs, publishedClockMs: clockMs, isRaised: false },
+  };
+}
+
+function hit(alert: OpenAlert, payment: Payment, { outcome, severity, verdicts }: Judged, clockMs: number): void {
+  alert.hits += 1;
+  alert.payments.push(paymentKey(payment.source, payment.id));
+  if (alert.payments.length > paymentsMax) {
+    alert.payments.shift();
+    alert.unlisted += 1;
+  }
+  if (severities.indexOf(severity) > severities.indexOf(alert.severity)) alert.severity = severity;
+  if (outcome === 'decline') alert.outcome = 'decline';
+  const reasons = verdicts.filter(({ verdict }) => verdict === 'hit').map(({ reason }) => reason);
+  alert.reasons = [...new Set([...reasons, ...alert.reasons])].slice(0, reasonsMax);
+  alert.firstEventTimeMs = Math.min(alert.firstEventTimeMs, payment.eventTimeMs);
+  alert.lastEventTimeMs = Math.max(alert.lastEventTimeMs, payment.eventTimeMs);
+  alert.lastHitClockMs = clockMs;
+}
+
+function bodyOf(alert: OpenAlert, transition: Alert['transition'], clockMs: number): AlertBody {
+  const { alertId, cardId, severity, outcome, reasons, hits, payments, firstEventTimeMs, lastEventTimeMs } = alert;
+  const ids = payments.map((payment) => payment.slice(payment.indexOf(separator) + 1));
+  const many = hits === 1 ? 'a payment' : `${hits} payments`;
+  return {
+    ...{ kind: 'alert', alertId, transition, entityType: 'card', entityId: cardId, fingerprint: `card/${cardId}` },
+    severity,
+    title: `card ${cardId}: ${many} ${outcome === 'decline' ? 'declined' : 'to review'}`,
+    ...{ reasons: [...reasons], hits: Math.max(0, hits), firstEventTimeMs, lastEventTimeMs },
+    paymentId: ids.at(-1) ?? null,
+    decisionPaymentIds: ids.slice(-shownPaymentsMax),
+    clockMs,
+  };
+}
+
+/** 32 hex digits: the same card and first payment give the same alert. */
+function alertIdOf(text: string): string {
+  const words = new Int32Array(4);
+  murmur128(text, new Int32Array(4), words);
+  return Array.from(words, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+}

@@ -1,0 +1,166 @@
+// Fraud: a decision on every payment, from rolling features and rules, and alerts on the cards of those that are not approved.
+// Guarantees: one decision a payment, with every feature and every rule as they were at its place in the order log; rules, labels and
+// lists count from their own place on. A late payment is decided as if it happened at the watermark.
+// Redelivery: duplicates never come here; the same entries give the same decisions and alerts.
+import type { Decision } from '../../events/decisions.ts';
+import type { Label } from '../../events/label.ts';
+import type { Payment } from '../../events/payment.ts';
+import type { ListEntry, Rule, Thresholds } from '../../events/rule.ts';
+import { resultTopics, rulesTopic } from '../../events/topics.ts';
+import type { Output, Rejected, RejectReason, StreamBatch, StreamRecord } from '../../streams/batch.ts';
+import { recordOffset } from '../../streams/positions.ts';
+import { stageOf } from '../../streams/stage.ts';
+import type { Processor } from '../processor.ts';
+import { type AlertBody, Alerts } from './alerts.ts';
+import { Features } from './features.ts';
+import { RuleSet } from './rules/rule-set.ts';
+
+export interface FraudOptions {
+  /** Cards, devices and terminals with state, of each; a payment with a new one beyond is a dead letter. */
+  readonly keysMax: number;
+  /** See `AlertsOptions`. */
+  readonly coolDownMs: number;
+  readonly alertUpdateEveryMs: number;
+}
+
+export type FraudEvent = Payment | Label | Rule | Thresholds | ListEntry;
+
+/** Payments are accepted however late; their ids are remembered for an hour at least. */
+const acceptsBehindMs = 3_600_000;
+
+export function fraud(options: FraudOptions): Processor<FraudEvent> {
+  return {
+    name: 'fraud',
+    version: 1,
+    inputs: ['payments', 'labels', rulesTopic],
+    timelessInputs: [rulesTopic],
+    eventTypes: ['payment', 'label', 'rule', 'thresholds', 'list-entry'],
+    stateShape: { features: 1, rules: 1, alerts: 1 },
+    acceptsBehindMs,
+    create: () => stageOf(new Fraud(options)),
+  };
+}
+
+class Fraud {
+  private readonly features: Features;
+  private readonly rules = new RuleSet();
+  private readonly alerts: Alerts;
+  private readonly counts: Record<string, number> = { decided: 0, approved: 0, reviewed: 0, declined: 0, labelled: 0 };
+
+  constructor({ keysMax, coolDownMs, alertUpdateEveryMs }: FraudOptions) {
+    this.features = new Features({ keysMax });
+    this.alerts = new Alerts({ coolDownMs, updateEveryMs: alertUpdateEveryMs, alertsMax: keysMax });
+  }
+
+  apply(batch: StreamBatch<FraudEvent>): StreamBatch<FraudEvent> {
+    const { records, entry, watermarkMs } = batch;
+    const outputs: Output[] = [...batch.outputs];
+    const rejected: Rejected[] = [];
+    for (const body of this.alerts.begin(entry.clockMs)) outputs.push(alertOutput(body));
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i] as StreamRecord<FraudEvent>;
+      const refused = this.fold(record, watermarkMs[i] as number, entry.clockMs, outputs);
+      if (refused) rejected.push(refusal(record, refused));
+    }
+    for (const body of this.alerts.end(entry.clockMs)) outputs.push(alertOutput(body));
+    if (batch.endWatermarkMs > -Infinity) this.features.expire(batch.endWatermarkMs);
+    return { ...batch, outputs, rejected: rejected.length === 0 ? batch.rejected : [...batch.rejected, ...rejected] };
+  }
+
+  /** What is refused was not folded at all; says why. */
+  private fold(
+    record: StreamRecord<FraudEvent>,
+    watermarkMs: number,
+    clockMs: number,
+    outputs: Output[],
+  ): string | null {
+    const { event } = record;
+    switch (event.type) {
+      case 'payment':
+        if (!this.features.hasRoomFor(event)) return 'a new card, device or terminal, and the limit of keys is reached';
+        outputs.push(this.decide(event, record, watermarkMs, clockMs));
+        return null;
+      case 'label':
+        if (!this.features.hasRoomForLabel(event)) return 'a new terminal, and the limit of keys is reached';
+        this.features.foldLabel(event, watermarkMs);
+        this.alerts.foldLabel(event);
+        this.count('labelled');
+        return null;
+      case 'rule':
+      case 'thresholds':
+      case 'list-entry':
+        return this.rules.apply(event) ? null : 'a new rule, and the limit of rules is reached';
+    }
+  }
+
+  private decide(
+    payment: Payment,
+    { batch, index }: StreamRecord<FraudEvent>,
+    watermarkMs: number,
+    clockMs: number,
+  ): Output {
+    const features = this.features.fold(payment, watermarkMs);
+    const judged = this.rules.judge(payment, features);
+    this.alerts.fold(payment, judged, clockMs);
+    this.count('decided');
+    this.count(judged.outcome === 'approve' ? 'approved' : judged.outcome === 'review' ? 'reviewed' : 'declined');
+    const { id, source, eventTimeMs, cardId, amountMinor, currency } = payment;
+    const body: Omit<Decision, 'pipeline' | 'version' | 'revision' | 'producer'> = {
+      kind: 'decision',
+      paymentId: id,
+      paymentSource: source,
+      eventTimeMs,
+      cardId,
+      terminalId: payment.terminalId ?? null,
+      deviceId: payment.deviceId ?? null,
+      merchantId: payment.merchantId ?? null,
+      country: payment.country ?? null,
+      amountMinor,
+      currency,
+      outcome: judged.outcome,
+      score: judged.score,
+      ruleSetVersion: judged.ruleSetVersion,
+      rules: judged.verdicts,
+      features,
+      clockMs,
+      input: { topic: batch.topic, partition: batch.partition, inputOffset: String(recordOffset(batch, index)) },
+    };
+    return { topic: resultTopics.decisions, key: cardId, identity: `${source}\u0000${id}`, body };
+  }
+
+  private count(name: string): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.counts, ...this.features.counters(), ...this.rules.counters(), ...this.alerts.counters() };
+  }
+
+  snapshot(): unknown {
+    const { features, rules, alerts, counts } = this;
+    return { features: features.snapshot(), rules: rules.snapshot(), alerts: alerts.snapshot(), counts: { ...counts } };
+  }
+
+  restore(state: unknown): void {
+    const saved = state as Readonly<Record<'features' | 'rules' | 'alerts', unknown>> & {
+      readonly counts: Readonly<Record<string, number>>;
+    };
+    this.features.restore(saved.features);
+    this.rules.restore(saved.rules);
+    this.alerts.restore(saved.alerts);
+    Object.assign(this.counts, saved.counts);
+  }
+}
+
+const alertOutput = (body: AlertBody): Output => ({
+  topic: resultTopics.alerts,
+  key: body.alertId,
+  identity: `${body.alertId} ${body.transition}`,
+  body,
+});
+
+const refusal = (
+  { batch, index, event }: StreamRecord<FraudEvent>,
+  message: string,
+  reason: RejectReason = 'state_full',
+): Rejected => ({ kind: 'dead', batch, index, reason, message, fieldPath: null, source: event.source, event });
