@@ -27,6 +27,8 @@ export function describeShortJourney(driver: KafkaDriver): void {
         });
         expect(outcome, said.join('\n')).toMatchObject({ missing: 0, extra: 0, different: 0, killed: 1 });
         expect(outcome.compared).toBeGreaterThan(2_000);
+        expect(outcome.byKind).toMatchObject({ decisions: expect.any(Number), revenue: expect.any(Number) });
+        expect(outcome.byKind['decisions']).toBeGreaterThan(3_000);
       } finally {
         await rm(folder, { recursive: true });
       }

@@ -35,6 +35,11 @@ export async function archivedCount(url: string, database: string, topic: string
   return Number(await (await query(url, sql)).text());
 }
 
+/** A statement's answer, line by line. */
+export async function* queryLines(url: string, sql: string): AsyncGenerator<string> {
+  yield* linesOf(await query(url, sql));
+}
+
 async function query(url: string, sql: string): Promise<Response> {
   const response = await fetch(url, { method: 'POST', body: sql });
   if (!response.ok) throw new Error(`ClickHouse: ${(await response.text()).slice(0, 300)}`);
