@@ -16,7 +16,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import type { Comparison } from './compare.ts';
-import { type JourneyFile, journeyOracles } from './oracle.ts';
+import { type JourneyFile, journeyOracles, type Stored } from './oracle.ts';
 import { pipelines } from './pipelines.ts';
 import { type ServiceChild, startServiceChild } from './service-child.ts';
 import { type Lag, createLagMeter } from './settle.ts';
@@ -34,6 +34,8 @@ export interface JourneyOptions {
   /** Makes one value wrong in the fold: the comparison must notice. */
   readonly isFoldBroken?: boolean;
   readonly timeoutMs: number;
+  /** Looks at what is stored once all is; absent: the oracles do. */
+  readonly onSettled?: (stored: Stored) => Promise<void>;
   readonly say: (line: string) => void;
 }
 
@@ -135,13 +137,14 @@ type Compared = Omit<JourneyOutcome, 'killed' | 'elapsedMs'>;
 async function drive(options: JourneyOptions, journey: Journey): Promise<Compared> {
   const { payments, clicks } = options;
   const [oracles] = await Promise.all([
-    journeyOracles({ payments, clicks, partitions, outOfOrdernessMs }),
+    options.onSettled ? [] : journeyOracles({ payments, clicks, partitions, outOfOrdernessMs }),
     feed(options, journey),
     crashAlong(options, journey),
   ]);
   // Positions are committed before outputs are acknowledged: rows may still be on their way when all seems settled.
   for (let looksLeft = looksMax; ; looksLeft--) {
     await settle(options, journey);
+    await options.onSettled?.({ url: journey.clickhouseUrl, database });
     const compared: (Comparison & { readonly kind: string })[] = [];
     for (const { kind, compare } of oracles) {
       options.say(`comparing ${kind}`);
