@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { createAuthenticate } from '../../server/authenticate.ts';
 import type { ReadyCheck } from '../../server/health.ts';
+import { decisionRoute } from '../../server/decision-route.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
 import type { NextOffset, Producer } from '../../kafka/contract.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
-import { storedDecision } from '../../sinks/clickhouse/stored-decisions.ts';
+import { decisionsOn } from '../../sinks/clickhouse/stored-decisions.ts';
 import { newestWindowRows } from '../../sinks/clickhouse/queries.ts';
 import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gateway.ts';
 import { createAwaitedDecisions } from '../../sources/http/awaited-decisions.ts';
-import { decideRoute, type DecideRouteOptions } from '../../sources/http/decide-route.ts';
+import { decideRoute } from '../../sources/http/decide-route.ts';
 import { eventsRoute } from '../../sources/http/events-route.ts';
 import type { TopicPartition } from '../../sources/source.ts';
 import type { Service } from '../../telemetry/service.ts';
@@ -77,6 +78,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
   const { kafka, gate } = infrastructure;
   const logger = parts.logger.child({ service: 'http' });
   const producer = awaited(kafka.producer(gate && { gate }));
+  const stored = decisionsOf(parts);
   const decisions = createAwaitedDecisions({ openReader: () => kafka.reader({ fetchWaitMs: 10 }), clock });
   const { host, port, allowedHosts, allowedOrigins, bodyBytesMax, apiKeyRefs, jwt } = config.server;
   const server = await createServer({
@@ -92,11 +94,13 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
     readiness: page.readiness,
     live: () => page.gateway?.handleUpgrade.bind(page.gateway) ?? null,
     routes: [
+      decisionRoute(stored),
       eventsRoute({ producer, newId: randomUUID, clock, logger, metrics }),
       decideRoute({
         producer,
         decisions,
-        storedDecision: storedDecisionOf(parts),
+        storedDecision: async ({ source, id }) =>
+          (await stored(id)).find((one) => one.paymentSource === source) ?? null,
         newId: randomUUID,
         clock,
         logger,
@@ -111,11 +115,11 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
   return owning(server, [producer, decisions]);
 }
 
-/** A decision that was made before, by any version that runs here. */
-function storedDecisionOf({ infrastructure, config }: EdgeParts): DecideRouteOptions['storedDecision'] {
+/** What is stored on a payment, by the version that runs here. */
+function decisionsOf({ infrastructure, config }: EdgeParts) {
   const from = { client: infrastructure.clickhouse, database: config.clickhouse.database };
   const version = processorsOf(config).find(({ name }) => name === 'fraud')?.version ?? 1;
-  return ({ source, id }) => storedDecision(from, { pipeline: 'fraud', version, source, id });
+  return (paymentId: string) => decisionsOn(from, { pipeline: 'fraud', version, paymentId });
 }
 
 /** A producer that may not be there yet: who sends waits with it, who asks hears that nothing waits. */

@@ -6,7 +6,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { createClickHouseSink } from './sink.ts';
-import { decisionColumns, differingColumns, storedDecision, storedDecisions } from './stored-decisions.ts';
+import { decisionColumns, decisionsOn, differingColumns, storedDecisions } from './stored-decisions.ts';
 import {
   insightStartMs,
   testAlert,
@@ -113,9 +113,9 @@ describeUnless([requireChdb()], 'decisions, alerts, deliveries, lists and predic
     expect(differingColumns(stored.columns, decisionColumns(decision))).toEqual([]);
     const other = { ...decision, score: 0.2, features: { ...decision.features, cardCount1m: 7 } };
     expect(differingColumns(stored.columns, decisionColumns(other))).toEqual(['score', 'features']);
-    const one = { pipeline: 'fraud', version: 1, source: 'shop', id: 'p1' };
-    expect(await storedDecision({ client: clickhouse.client, database }, one)).toEqual(decision);
-    expect(await storedDecision({ client: clickhouse.client, database }, { ...one, source: 'other' })).toBeNull();
+    const one = { pipeline: 'fraud', version: 1, paymentId: 'p1' };
+    expect(await decisionsOn({ client: clickhouse.client, database }, one)).toEqual([decision]);
+    expect(await decisionsOn({ client: clickhouse.client, database }, { ...one, paymentId: 'p9' })).toEqual([]);
     const two = () => storedDecisions({ client: clickhouse.client, database }, { ...query, rowsMax: 2 });
     expect(await two()).toHaveLength(2);
     expect(await two()).toEqual(await two());

@@ -69,18 +69,13 @@ export async function storedDecisions(
   });
 }
 
-/** The decision as it was on its topic; null when none is stored on this payment. */
-export async function storedDecision(
+/** The decisions on payments of one id as they were on their topic, one a source. */
+export async function decisionsOn(
   from: ReadFrom,
-  {
-    source,
-    id,
-    ...of
-  }: { readonly pipeline: string; readonly version: number; readonly source: string; readonly id: string },
-): Promise<Decision | null> {
-  const all = await storedDecisions(from, { ...of, paymentId: id, rowsMax: sourcesMax });
-  const found = all.find(({ paymentSource }) => paymentSource === source);
-  return found ? toDecision(found, of) : null;
+  { paymentId, ...of }: { readonly pipeline: string; readonly version: number; readonly paymentId: string },
+): Promise<readonly Decision[]> {
+  const all = await storedDecisions(from, { ...of, paymentId, rowsMax: sourcesMax });
+  return all.map((stored) => toDecision(stored, of));
 }
 
 /** Sources that have a payment of one id. */
