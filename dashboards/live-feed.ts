@@ -1,5 +1,6 @@
 import { batch } from '@preact/signals';
 import { createLiveClient, type LiveClient, type LiveStatus } from '../live/client.ts';
+import type { Alert } from '../events/decisions.ts';
 import type { LiveRow, ProblemRow } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
 import { credential } from './credential.ts';
@@ -22,6 +23,8 @@ let status: SystemStatus | null = null;
 let areWindowsDirty = false;
 /** What the channel `problems` holds, to be read on the next frame; null when it did not change. */
 let readProblems: (() => readonly LiveRow<ProblemRow>[]) | null = null;
+/** The same of the channel `alerts`. */
+let readAlerts: (() => readonly LiveRow<Alert>[]) | null = null;
 
 /**
  * Connects to `/v1/live` of the server that the page came from and keeps the model at what it pushes. Messages change plain values; the signals
@@ -76,6 +79,15 @@ function subscribeAll(live: LiveClient): void {
     },
     () => problems.close(),
   );
+  const alerts = live.subscribe(
+    'alerts',
+    {},
+    () => {
+      readAlerts = () => [...alerts.rows().values()];
+      publish();
+    },
+    () => alerts.close(),
+  );
 }
 
 function takeStatus(next: SystemStatus): void {
@@ -92,6 +104,8 @@ const publish = oncePerFrame(() =>
     model.behindHistory.value = behinds.points();
     if (readProblems) model.problems.value = readProblems();
     readProblems = null;
+    if (readAlerts) model.alerts.value = readAlerts();
+    readAlerts = null;
     if (areWindowsDirty) {
       model.windows.value = rows.live();
       model.missingSpans.value = rows.missing();

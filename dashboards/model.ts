@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import type { Alert } from '../events/decisions.ts';
 import type { HistoryPoint } from './history.ts';
 import type { LiveRow, ProblemRow } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
@@ -43,3 +44,5 @@ export const windows = signal<readonly WindowRow[]>([]);
 export const missingSpans = signal<readonly MissingSpan[]>([]);
 /** The counts by reason and source, and the newest events set aside, as the channel `problems` holds them. */
 export const problems = signal<readonly LiveRow<ProblemRow>[]>([]);
+/** Alerts as they stand now, as the channel `alerts` holds them; null before the first word on them. */
+export const alerts = signal<readonly LiveRow<Alert>[] | null>(null);

@@ -1,5 +1,6 @@
 import { useComputed } from '@preact/signals';
-import { behindHistory, connection, missingSpans, problems, rateHistory, system, windows } from './model.ts';
+import { alerts, behindHistory, connection, missingSpans, problems, rateHistory, system, windows } from './model.ts';
+import { AlertsCard } from './overview-alerts.tsx';
 import { RateCard, PaymentsCard, RevenueNowCard, WatermarkCard } from './overview-kpis.tsx';
 import { ProblemsCard } from './overview-problems.tsx';
 import { RevenueCard } from './overview-revenue.tsx';
@@ -32,6 +33,7 @@ export function OverviewPage() {
         <PaymentsCard now={view.now} />
         <RevenueNowCard now={view.now} />
         <WatermarkCard system={status} pipeline={revenuePipeline(status)} points={behindHistory.value} />
+        <AlertsCard alerts={alerts.value} />
         <RevenueCard rows={view.rows} currencies={view.currencies} missing={missing} />
         <WindowsTable rows={view.rows} />
         <ProblemsCard totals={status?.totals ?? null} rows={problems.value} />

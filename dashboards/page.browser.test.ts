@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { describeUnless, requireChromium } from '../tests/requirements.ts';
 import type { FakeGateway } from './fake-gateway-suite.ts';
 import { openPageLab, type OpenPage, type PageLab } from './page-suite.ts';
-import { countryRow, countsRow, deadLetterRow, minuteMs, statusRow } from './shop-suite.ts';
+import { alertRow, countryRow, countsRow, deadLetterRow, minuteMs, statusRow } from './shop-suite.ts';
 
 const noon = Date.UTC(2026, 5, 1, 10, 0);
 const windows = 'windows:revenue';
@@ -54,6 +54,25 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
     }
     expect(gateway.requests.slice(before)).toEqual([]);
     expect(gateway.socketsOpened()).toBe(1);
+    expect(opened.faults).toEqual([]);
+  });
+
+  test('an alert is on the page within a second, as text, with a way to its cause; a retracted one says so', async () => {
+    const gateway = await shop();
+    const opened = await lab.open(gateway);
+    await live(opened);
+    gateway.push('alerts', [alertRow({ revision: 1 })]);
+    await opened.page.locator('[data-transition=raised]').waitFor({ timeout: 1_000 });
+    const line = opened.page.locator('[data-alert="card-9"]');
+    expect(await line.innerText()).toMatch(
+      /high\s+card card-9: a payment declined[\s\S]*<b>5 small payments<\/b> in a minute/,
+    );
+    expect(await line.getByRole('link').getAttribute('href')).toBe('v1/decisions/try-5');
+    expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('1 open');
+    gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
+    await opened.page.locator('[data-transition=retracted]').waitFor({ timeout: 1_000 });
+    expect(await line.innerText()).toMatch(/retracted[\s\S]*Retracted: its payments turned out to be honest/);
+    expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('0 open');
     expect(opened.faults).toEqual([]);
   });
 

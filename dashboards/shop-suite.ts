@@ -1,3 +1,4 @@
+import type { Alert } from '../events/decisions.ts';
 import type { ResultState, WindowResult } from '../events/results.ts';
 import type { LiveRow } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
@@ -82,4 +83,27 @@ export function countsRow(source: string): LiveRow {
     ...{ byReason: { invalid: 1 }, bySource: { [source]: 312 } },
   };
   return { id: 'counts', revision: '1', row };
+}
+
+/** The alert on card-9, with markup in its reason that must stay text. */
+export function alertRow({
+  revision,
+  ...over
+}: { readonly revision: number } & Partial<Omit<Alert, 'revision'>>): LiveRow<Alert> {
+  const producer = {
+    pipeline: 'fraud',
+    version: 1,
+    shard: 0,
+    epoch: 0,
+    orderOffset: String(revision),
+    index: 0,
+    entryId: 'e',
+  };
+  const row: Alert = {
+    ...{ kind: 'alert', pipeline: 'fraud', version: 1, alertId: 'a1', transition: 'raised', entityType: 'card' },
+    ...{ entityId: 'card-9', fingerprint: 'card/card-9', severity: 'high', title: 'card card-9: a payment declined' },
+    ...{ reasons: ['<b>5 small payments</b> in a minute'], hits: 1, firstEventTimeMs: 0, lastEventTimeMs: 0 },
+    ...{ paymentId: 'try-5', decisionPaymentIds: ['try-5'], clockMs: 1, revision: String(revision), producer, ...over },
+  };
+  return { id: 'fraud 1 a1', revision: String(revision), row };
 }

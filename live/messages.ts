@@ -1,3 +1,4 @@
+import type { Alert } from '../events/decisions.ts';
 import type { DeadLetter, LateRecord, Quarantined, WindowResult } from '../events/results.ts';
 import type { SystemStatus } from './system-status.ts';
 
@@ -55,7 +56,9 @@ export type RowOf<Channel extends string> = Channel extends `windows:${string}`
     ? SystemStatus
     : Channel extends 'problems'
       ? ProblemRow
-      : unknown;
+      : Channel extends 'alerts'
+        ? Alert
+        : unknown;
 export type ParamsOf<Channel extends string> = Channel extends `windows:${string}` ? WindowsParams : NoParams;
 
 /** `anonymous` is accepted only from loopback, and only where no key is asked for. */

@@ -13,6 +13,7 @@ import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Service, ServiceStatus } from '../../telemetry/service.ts';
+import { type AlertsChannel, createAlertsChannel } from './alerts-channel.ts';
 import type { Channel } from './channel.ts';
 import { decodeResult } from './decode-result.ts';
 import { createFeeds, type Feeds } from './feeds.ts';
@@ -68,6 +69,7 @@ const topics = [
   resultTopics.deadLetters,
   resultTopics.late,
   resultTopics.quarantine,
+  resultTopics.alerts,
 ];
 /** Records of a partition that are read before the first build says from where. */
 const tailRecordsMax = 5_000n;
@@ -88,6 +90,7 @@ class Gateway implements LiveGateway {
   readonly #sockets: Sockets;
   readonly #windows: Windows;
   readonly #problems: ProblemsChannel;
+  readonly #alerts: AlertsChannel;
   readonly #system: SystemChannel;
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #streams: TopicStreams;
@@ -119,8 +122,9 @@ class Gateway implements LiveGateway {
       ...{ clock, random, logger, metrics: this.#metrics },
     });
     this.#problems = createProblemsChannel(this.#limits, clock.nowMs());
+    this.#alerts = createAlertsChannel(this.#limits);
     this.#system = createSystemChannel(this.#limits);
-    const channels: readonly Channel[] = [...windowsChannels, this.#problems, this.#system];
+    const channels: readonly Channel[] = [...windowsChannels, this.#problems, this.#alerts, this.#system];
     this.#channels = new Map(channels.map((channel) => [channel.name, channel]));
     this.#streams = createTopicStreams({
       reader,
@@ -211,11 +215,17 @@ class Gateway implements LiveGateway {
   /** At the start the tail, as the builder says later where to read again from; what appears later, all of it. */
   #startOf(topic: string, bounds: Bounds, isFirst: boolean): bigint {
     if (!isFirst) return bounds.lowOffset;
-    return tailStart(bounds, windowTopics.includes(topic) ? tailRecordsMax : BigInt(this.#limits.problemsMax));
+    if (windowTopics.includes(topic)) return tailStart(bounds, tailRecordsMax);
+    const { alertsMax, problemsMax } = this.#limits;
+    return tailStart(bounds, BigInt(topic === resultTopics.alerts ? alertsMax : problemsMax));
   }
 
   #fold(batch: RecordBatch): void {
     for (let i = 0; i < batch.count; i++) {
+      if (batch.topic === resultTopics.alerts) {
+        if (!this.#alerts.add(batch, i)) this.#metrics.undecodable.inc();
+        continue;
+      }
       const result = decodeResult(batch, i);
       if (!result) this.#metrics.undecodable.inc();
       else if (result.kind === 'window') this.#windows.add(result);

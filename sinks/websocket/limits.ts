@@ -35,6 +35,8 @@ export interface GatewayLimits {
   readonly longHorizonMs: number;
   /** Dead letters, late and quarantined records held. */
   readonly problemsMax: number;
+  /** Alerts held. */
+  readonly alertsMax: number;
   /** How long a close may take before the socket is cut. */
   readonly closeTimeoutMs: number;
 }
@@ -59,5 +61,6 @@ export const defaultLimits: GatewayLimits = {
   shortHorizonMs: 2 * 3_600_000,
   longHorizonMs: 48 * 3_600_000,
   problemsMax: 100,
+  alertsMax: 200,
   closeTimeoutMs: 3_000,
 };
