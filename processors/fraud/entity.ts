@@ -2,7 +2,7 @@
 // Guarantees: as of a payment, exactly the payments folded up to it whose time is not after its own are counted; those ahead of the
 // watermark are held one by one until it has passed them.
 // Redelivery: knows no ids; duplicates were dropped before.
-import { Ladder, type Totals, firstTile, ladderWindows, tileOf } from './ladder.ts';
+import { Ladder, type Totals, startMs } from './ladder.ts';
 
 /** One payment as an entity sees it. */
 export interface Seen {
@@ -51,10 +51,9 @@ export class Entity {
         countAll += into.count - before;
       } else countAll += countOf(ladder, level, asOfMs);
     }
-    const { sizeMs } = ladderWindows[level] as (typeof ladderWindows)[number];
-    const first = firstTile(sizeMs, asOfMs);
+    const fromMs = startMs(level, asOfMs);
     for (const seen of this.pending) {
-      if (seen.asOfMs > asOfMs || tileOf(sizeMs, seen.asOfMs) < first) continue;
+      if (seen.asOfMs > asOfMs || seen.asOfMs < fromMs) continue;
       countAll += 1;
       if (seen.currency !== currency) continue;
       into.count += 1;
@@ -64,17 +63,28 @@ export class Entity {
     return { countAll };
   }
 
-  /** Distinct others in each window, shortest first. */
-  distinct(asOfMs: number): readonly number[] {
-    const lastOf = new Map(this.others);
-    for (const { other, asOfMs: atMs } of this.pending)
-      if (other !== null && atMs <= asOfMs) lastOf.set(other, Math.max(lastOf.get(other) ?? -Infinity, atMs));
-    return ladderWindows.map(({ sizeMs }) => {
-      const first = firstTile(sizeMs, asOfMs);
-      let count = 0;
-      for (const lastMs of lastOf.values()) if (tileOf(sizeMs, lastMs) >= first) count += 1;
-      return Math.min(count, othersMax);
-    });
+  /** Distinct others in each window as of `asOfMs`, shortest first, into `into`. */
+  distinct(asOfMs: number, into: Float64Array): void {
+    into.fill(0);
+    const ahead = this.lastAhead(asOfMs);
+    for (const [other, lastMs] of this.others) if (!ahead?.has(other)) countIn(into, lastMs, asOfMs);
+    if (ahead)
+      for (const [other, lastMs] of ahead) countIn(into, Math.max(lastMs, this.others.get(other) ?? -Infinity), asOfMs);
+    // Each was counted in the shortest window that holds it: the longer ones hold it too.
+    for (let level = 1; level < into.length; level++)
+      into[level] = (into[level] as number) + (into[level - 1] as number);
+    for (let level = 0; level < into.length; level++) into[level] = Math.min(into[level] as number, othersMax);
+  }
+
+  /** When each other was last seen among what is ahead of the watermark; null where there is nobody. */
+  private lastAhead(asOfMs: number): ReadonlyMap<string, number> | null {
+    let lastOf: Map<string, number> | null = null;
+    for (const { other, asOfMs: atMs } of this.pending) {
+      if (other === null || atMs > asOfMs) continue;
+      lastOf ??= new Map();
+      lastOf.set(other, Math.max(lastOf.get(other) ?? -Infinity, atMs));
+    }
+    return lastOf;
   }
 
   /** Takes what the watermark has passed into the sums. */
@@ -125,6 +135,15 @@ export interface SavedEntity {
   readonly pending: readonly Seen[];
   readonly ladders: readonly (readonly [currency: string, levels: readonly (readonly number[])[]])[];
   readonly others: readonly (readonly [other: string, lastMs: number])[];
+}
+
+/** Adds one to the shortest window that holds a time; to none when all are too short. */
+function countIn(into: Float64Array, lastMs: number, asOfMs: number): void {
+  for (let level = 0; level < into.length; level++) {
+    if (lastMs < startMs(level, asOfMs)) continue;
+    into[level] = (into[level] as number) + 1;
+    return;
+  }
 }
 
 const scratch: Totals = { count: 0, sumMinor: 0, maxMinor: 0 };

@@ -31,6 +31,18 @@ const nothing: FeatureValues = Object.fromEntries(featureNames.map((name) => [na
 
 /** Windows that features are named after; the last level serves shares over 28 days alone. */
 export const featureWindows = ladderWindows.slice(0, 5);
+type EntityName = 'card' | 'device' | 'terminal';
+type WindowNames = readonly [count: string, sum: string, mean: string, max: string, distinct: string];
+const namesOf = (entity: EntityName): readonly WindowNames[] =>
+  featureWindows.map(({ name }) => {
+    const of = (stat: string) => `${entity}_${stat}_${name}`;
+    return [of('count'), of('sum_minor'), of('mean_minor'), of('max_minor'), of('distinct')];
+  });
+const statNames = { card: namesOf('card'), device: namesOf('device'), terminal: namesOf('terminal') };
+/** Written anew for each entity. */
+const totals: Totals = { count: 0, sumMinor: 0, maxMinor: 0 };
+const distinct = new Float64Array(featureWindows.length);
+
 const level7d = 4;
 const level28d = 5;
 const week = ladderWindows[level7d].sizeMs;
@@ -100,7 +112,7 @@ export class Features {
 
   private touched(
     values: Record<string, number | boolean | null>,
-    name: string,
+    name: EntityName,
     entities: Entities<Entity>,
     key: string | null,
     seen: Seen,
@@ -112,16 +124,15 @@ export class Features {
     const knewOther = seen.other !== null && entity.knows(seen.other);
     const sinceMs = isFirst ? null : Math.max(0, seen.asOfMs - entity.lastMs);
     entity.add(seen, watermarkMs);
-    const distinct = entity.distinct(seen.asOfMs);
-    const totals: Totals = { count: 0, sumMinor: 0, maxMinor: 0 };
+    entity.distinct(seen.asOfMs, distinct);
     for (let level = 0; level < featureWindows.length; level++) {
-      const window = (featureWindows[level] as (typeof featureWindows)[number]).name;
-      Object.assign(totals, { count: 0, sumMinor: 0, maxMinor: 0 });
-      values[`${name}_count_${window}`] = entity.read(level, seen.asOfMs, seen.currency, totals).countAll;
-      values[`${name}_sum_minor_${window}`] = totals.sumMinor;
-      values[`${name}_mean_minor_${window}`] = totals.sumMinor / totals.count;
-      values[`${name}_max_minor_${window}`] = totals.maxMinor;
-      values[`${name}_distinct_${window}`] = distinct[level] ?? 0;
+      const [count, sum, mean, max, others] = statNames[name][level] as WindowNames;
+      totals.count = totals.sumMinor = totals.maxMinor = 0;
+      values[count] = entity.read(level, seen.asOfMs, seen.currency, totals).countAll;
+      values[sum] = totals.sumMinor;
+      values[mean] = totals.sumMinor / totals.count;
+      values[max] = totals.maxMinor;
+      values[others] = distinct[level] as number;
     }
     values[`${name}_seconds_since_last`] = sinceMs === null ? null : sinceMs / 1_000;
     values[`${name}_is_first_seen`] = isFirst;

@@ -15,12 +15,17 @@ export const ladderWindows = [
 /** Tiles a window: what it reaches back is its size plus at most 1 / 60 of it. */
 const tilesPerWindow = 60;
 
+/** Where a window as of `asOfMs` begins: at the edge of a tile. */
+export function startMs(level: number, asOfMs: number): number {
+  const { sizeMs } = ladderWindows[level] as (typeof ladderWindows)[number];
+  return firstTile(sizeMs, asOfMs) * (sizeMs / tilesPerWindow);
+}
+
 /** The first tile that a window as of `asOfMs` counts. */
-export const firstTile = (sizeMs: number, asOfMs: number): number =>
-  Math.floor((asOfMs - sizeMs) / (sizeMs / tilesPerWindow));
+const firstTile = (sizeMs: number, asOfMs: number): number => Math.floor((asOfMs - sizeMs) / (sizeMs / tilesPerWindow));
 
 /** The tile of a window size that a time lies in. */
-export const tileOf = (sizeMs: number, timeMs: number): number => Math.floor(timeMs / (sizeMs / tilesPerWindow));
+const tileOf = (sizeMs: number, timeMs: number): number => Math.floor(timeMs / (sizeMs / tilesPerWindow));
 
 /** What a window holds; read into it, so that reading makes no object. */
 export interface Totals {
