@@ -37,7 +37,7 @@ export async function fraudOracles(input: JourneyInput): Promise<readonly Journe
     },
     {
       kind: 'alerts',
-      compare: async (stored) => compareAlerts((await (made ?? make(input, payments, stored))).alerts, stored),
+      compare: async (stored) => compareAlerts(await (made ?? make(input, payments, stored)), stored),
     },
   ];
 }
@@ -66,6 +66,8 @@ interface Made {
   readonly decisions: ReadonlyMap<string, OracleDecision>;
   /** `card transition clock hits`. */
   readonly alerts: readonly string[];
+  /** Of the last entry that was read: the service goes on, and tells more by its clock. */
+  readonly clockMs: number;
 }
 
 async function make(
@@ -82,6 +84,7 @@ async function make(
   const alerts = new OracleAlerts();
   const newestMs = new Map<string, number>();
   let watermarkMs = -Infinity;
+  let clockMs = 0;
   for await (const entry of orderedEntries(url, database, orderTopic)) {
     const advance = () => (watermarkMs = Math.max(watermarkMs, slowest(entry, newestMs) - outOfOrdernessMs));
     advance();
@@ -107,8 +110,9 @@ async function make(
       advance();
     }
     alerts.end(entry.clockMs);
+    clockMs = entry.clockMs;
   }
-  return { decisions, alerts: alerts.told };
+  return { decisions, alerts: alerts.told, clockMs };
 }
 
 function slowest({ partitions, idle }: OrderedEntry, newestMs: ReadonlyMap<string, number>): number {
@@ -220,8 +224,8 @@ function differenceOf(expected: OracleDecision, row: StoredDecisionRow): string 
   return null;
 }
 
-async function compareAlerts(expected: readonly string[], { url, database }: Stored): Promise<Comparison> {
-  const sql = `SELECT entity_id, transition, toUnixTimestamp64Milli(clock), hits FROM ${database}.alerts FINAL WHERE pipeline = 'fraud' FORMAT JSONCompactEachRow`;
+async function compareAlerts({ alerts: expected, clockMs }: Made, { url, database }: Stored): Promise<Comparison> {
+  const sql = `SELECT entity_id, transition, toUnixTimestamp64Milli(clock), hits FROM ${database}.alerts FINAL WHERE pipeline = 'fraud' AND clock <= fromUnixTimestamp64Milli(${clockMs}) FORMAT JSONCompactEachRow`;
   const left = new Set(expected);
   const extra: string[] = [];
   for await (const line of queryLines(url, sql)) {
