@@ -9,7 +9,11 @@ import { watermark } from './watermark.ts';
 const partitions = ['a-0', 'b-0', 'c-0'];
 const OUT_OF_ORDERNESS = 10;
 
-function run(entries: readonly LoggedEntry[], of_ = partitions): StreamBatch<TimedEvent>[] {
+function run(
+  entries: readonly LoggedEntry[],
+  of_ = partitions,
+  timelessTopics: readonly string[] = [],
+): StreamBatch<TimedEvent>[] {
   const log = new EntryLog(of_);
   const decoded = ingest<TimedEvent>({
     decode: (bytes, start, end) => ({
@@ -18,7 +22,7 @@ function run(entries: readonly LoggedEntry[], of_ = partitions): StreamBatch<Tim
     }),
     clockGuard: { maxFutureMs: 1e6, isCreateTimeTrusted: false },
   });
-  const timed = watermark<TimedEvent>({ outOfOrdernessMs: OUT_OF_ORDERNESS });
+  const timed = watermark<TimedEvent>({ outOfOrdernessMs: OUT_OF_ORDERNESS, timelessTopics });
   const batches: StreamBatch<TimedEvent>[] = [];
   of(...entries.map((entry) => log.append(entry)))
     .pipe(decoded.operator, timed.operator)
@@ -45,6 +49,15 @@ test('[C4] the watermark is the lowest of the partitions, judged record by recor
   ]);
   expect([...(batch?.watermarkMs ?? [])]).toEqual([-Infinity, -Infinity, -Infinity, 40, 50, 50, 60]);
   expect(batch?.endWatermarkMs).toBe(60);
+});
+
+test('records of a timeless topic neither hold the watermark nor move it', () => {
+  const entry = { clockMs: 0, records: [at('c-0', 5), at('a-0', 100), at('c-0', 9_999), at('b-0', 50), at('c-0', 0)] };
+  const ends = (timeless: readonly string[]) => run([entry], partitions, timeless).map((batch) => batch.endWatermarkMs);
+  expect(ends(['c'])).toEqual([40]);
+  expect(ends(['c', 'a', 'b'])).toEqual([-Infinity]);
+  const [batch] = run([entry], partitions, ['c']);
+  expect([...(batch?.watermarkMs ?? [])]).toEqual([-Infinity, -Infinity, -Infinity, -Infinity, 40]);
 });
 
 test('[C5] an idle partition is set aside, and holds the others again when it comes back', () => {
