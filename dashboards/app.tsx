@@ -1,11 +1,26 @@
-import { pages, page } from './route.ts';
+import type { JSX } from 'preact';
+import { pages, page, type PageId } from './route.ts';
 import { isDark, themeChoice } from './theme.ts';
 import { ConnectionBanner, ConnectionBadge } from './connection.tsx';
+import { FraudPage } from './fraud.tsx';
 import { OverviewPage } from './overview.tsx';
+import { PredictionsPage } from './predictions.tsx';
+import { RecommendationsPage } from './recommendations.tsx';
+import { SqlPage } from './sql.tsx';
 import { SystemPage } from './system.tsx';
+
+const contents: Readonly<Record<PageId, () => JSX.Element>> = {
+  overview: OverviewPage,
+  fraud: FraudPage,
+  recommendations: RecommendationsPage,
+  predictions: PredictionsPage,
+  sql: SqlPage,
+  system: SystemPage,
+};
 
 /** The whole page: header, connection banner, and the page that the address names. */
 export function App() {
+  const Content = contents[page.value];
   return (
     <>
       <a class="skip" href="#main" onClick={skipToMain}>
@@ -26,7 +41,7 @@ export function App() {
       </header>
       <ConnectionBanner />
       <main id="main" tabIndex={-1}>
-        {page.value === 'system' ? <SystemPage /> : <OverviewPage />}
+        <Content />
       </main>
     </>
   );

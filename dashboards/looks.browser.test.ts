@@ -36,20 +36,24 @@ describeUnless([requireChromium()], 'how the page is used', () => {
     const { page } = opened;
     await page.getByRole('button', { name: 'USD' }).waitFor();
     const reached: (string | null | undefined)[] = [];
-    for (let tab = 0; tab < 9; tab++) {
+    for (let tab = 0; tab < 13; tab++) {
       await page.keyboard.press('Tab');
       reached.push(await focused(opened));
     }
-    expect(reached.slice(0, 7)).toEqual([
+    expect(reached.slice(0, 11)).toEqual([
       'Skip to content',
       'millrace',
       'Overview',
+      'Fraud',
+      'Recommendations',
+      'Predictions',
+      'SQL',
       'System',
       'Use dark colours',
       'EUR',
       'USD',
     ]);
-    expect(reached[7]).toContain('Left and right arrow keys choose a window');
+    expect(reached[11]).toContain('Left and right arrow keys choose a window');
     const outline = await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle);
     expect(outline).toBe('solid');
     expect(opened.faults).toEqual([]);
