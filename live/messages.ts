@@ -1,4 +1,4 @@
-import type { Alert } from '../events/decisions.ts';
+import type { Alert, Decision, Outcome, RuleVerdict } from '../events/decisions.ts';
 import type { DeadLetter, LateRecord, Quarantined, WindowResult } from '../events/results.ts';
 import type { SystemStatus } from './system-status.ts';
 
@@ -49,7 +49,24 @@ export interface ProblemCounts {
 /** A row of `problems`: the counts (identity `counts`), or one event that was set aside, without its bytes. */
 export type ProblemRow = ProblemCounts | WithoutBytes<DeadLetter> | WithoutBytes<Quarantined> | LateRecord;
 
-/** Known channels: rows and parameters by name. Others (decisions, alerts, …) fit the same messages. */
+/** The first row of `decisions` (identity `counts`): how many since the gateway began to read, and by outcome in each of the last minutes. */
+export interface DecisionCounts {
+  readonly kind: 'counts';
+  readonly sinceMs: number;
+  readonly total: OutcomeCounts;
+  /** By the logged clock, oldest first; the last minute is still open. At most 60. */
+  readonly minutes: readonly ({ readonly startMs: number } & OutcomeCounts)[];
+}
+
+export type OutcomeCounts = Readonly<Record<Outcome, number>>;
+
+/** A decision as one line: without features, and of its rules those that hit. */
+export type DecisionLine = Omit<Decision, 'kind' | 'features' | 'rules'> & {
+  readonly kind: 'decision-line';
+  readonly hits: readonly Pick<RuleVerdict, 'ruleId' | 'weight' | 'reason'>[];
+};
+
+/** Known channels: rows and parameters by name. Others fit the same messages. */
 export type RowOf<Channel extends string> = Channel extends `windows:${string}`
   ? WindowResult
   : Channel extends 'system'
@@ -58,7 +75,9 @@ export type RowOf<Channel extends string> = Channel extends `windows:${string}`
       ? ProblemRow
       : Channel extends 'alerts'
         ? Alert
-        : unknown;
+        : Channel extends 'decisions'
+          ? DecisionCounts | DecisionLine
+          : unknown;
 export type ParamsOf<Channel extends string> = Channel extends `windows:${string}` ? WindowsParams : NoParams;
 
 /** `anonymous` is accepted only from loopback, and only where no key is asked for. */

@@ -2,26 +2,26 @@
 // Guarantees: of an alert the newest transition stays, whatever came first; bounded. What is older than the topic's tail is in ClickHouse.
 // Redelivery: a transition that was seen changes nothing.
 import type { Alert } from '../../events/decisions.ts';
-import type { RecordBatch } from '../../sources/source.ts';
-import { parseNoParams, type Channel } from './channel.ts';
+import { resultTopics } from '../../events/topics.ts';
+import { parseNoParams } from './channel.ts';
+import { decodeRow } from './decode-row.ts';
 import { LiveView, type LiveViewLimits } from './live-view.ts';
+import type { TopicChannel } from './topic-channel.ts';
 
-export interface AlertsChannel extends Channel {
-  /** False when the record is no alert. */
-  add(batch: RecordBatch, index: number): boolean;
-}
-
-export function createAlertsChannel(limits: LiveViewLimits & { readonly alertsMax: number }): AlertsChannel {
+export function createAlertsChannel(limits: LiveViewLimits & { readonly alertsMax: number }): TopicChannel {
   const view = new LiveView(limits);
   const held: string[] = [];
   view.readiness = 'complete';
   return {
     name: 'alerts',
+    topic: resultTopics.alerts,
+    tailRecords: limits.alertsMax,
     view,
     parse: parseNoParams,
     add(batch, index) {
-      const alert = decodeAlert(batch, index);
-      if (!alert) return false;
+      const row = decodeRow(batch, index, 'alert');
+      if (typeof row?.['alertId'] !== 'string') return false;
+      const alert = row as unknown as Alert;
       const id = `${alert.pipeline} ${alert.version} ${alert.alertId}`;
       const isNew = !view.get(id);
       view.put({ id, revision: alert.revision, row: alert });
@@ -29,25 +29,4 @@ export function createAlertsChannel(limits: LiveViewLimits & { readonly alertsMa
       return true;
     },
   };
-}
-
-const utf8 = new TextDecoder();
-
-function decodeAlert({ bytes, valueStart, valueEnd }: RecordBatch, index: number): Alert | null {
-  const start = valueStart[index] ?? -1;
-  if (start < 0) return null;
-  try {
-    const parsed: unknown = JSON.parse(utf8.decode(bytes.subarray(start, valueEnd[index])));
-    return isAlert(parsed) ? parsed : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Our own producers write the topic: as much is checked as folding needs. */
-function isAlert(value: unknown): value is Alert {
-  if (typeof value !== 'object' || value === null) return false;
-  const { kind, revision, alertId, pipeline } = value as Record<string, unknown>;
-  const hasRevision = typeof revision === 'string' && /^\d+$/.test(revision);
-  return kind === 'alert' && hasRevision && typeof alertId === 'string' && typeof pipeline === 'string';
 }

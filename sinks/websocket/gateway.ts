@@ -13,7 +13,6 @@ import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Service, ServiceStatus } from '../../telemetry/service.ts';
-import { type AlertsChannel, createAlertsChannel } from './alerts-channel.ts';
 import type { Channel } from './channel.ts';
 import { decodeResult } from './decode-result.ts';
 import { createFeeds, type Feeds } from './feeds.ts';
@@ -22,6 +21,7 @@ import { defaultLimits, type GatewayLimits } from './limits.ts';
 import { createProblemsChannel, type ProblemsChannel } from './problems-channel.ts';
 import { createSockets, refuseUpgrade, type Sockets } from './sockets.ts';
 import { createSystemChannel, type SystemChannel } from './system-channel.ts';
+import { topicChannels, type TopicChannel } from './topic-channel.ts';
 import { createTopicStreams, type Bounds, type TopicStreams } from './topic-streams.ts';
 import { tailStart, type CommittedPositions, type WindowRows } from './window-builder.ts';
 import { createWindowsChannel } from './windows-channel.ts';
@@ -62,14 +62,13 @@ export interface GatewayStatus extends ServiceStatus {
   readonly rows: number;
 }
 
-/** What the channels show. */
-const topics = [
+/** What the channels show that are not fed by a topic of their own. */
+const sharedTopics = [
   resultTopics.windows,
   resultTopics.provisional,
   resultTopics.deadLetters,
   resultTopics.late,
   resultTopics.quarantine,
-  resultTopics.alerts,
 ];
 /** Records of a partition that are read before the first build says from where. */
 const tailRecordsMax = 5_000n;
@@ -90,7 +89,7 @@ class Gateway implements LiveGateway {
   readonly #sockets: Sockets;
   readonly #windows: Windows;
   readonly #problems: ProblemsChannel;
-  readonly #alerts: AlertsChannel;
+  readonly #byTopic: ReadonlyMap<string, TopicChannel>;
   readonly #system: SystemChannel;
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #streams: TopicStreams;
@@ -122,13 +121,14 @@ class Gateway implements LiveGateway {
       ...{ clock, random, logger, metrics: this.#metrics },
     });
     this.#problems = createProblemsChannel(this.#limits, clock.nowMs());
-    this.#alerts = createAlertsChannel(this.#limits);
     this.#system = createSystemChannel(this.#limits);
-    const channels: readonly Channel[] = [...windowsChannels, this.#problems, this.#alerts, this.#system];
+    const ofTopics = topicChannels(this.#limits, clock.nowMs());
+    this.#byTopic = new Map(ofTopics.map((channel) => [channel.topic, channel]));
+    const channels: readonly Channel[] = [...windowsChannels, this.#problems, ...ofTopics, this.#system];
     this.#channels = new Map(channels.map((channel) => [channel.name, channel]));
     this.#streams = createTopicStreams({
       reader,
-      topics,
+      topics: [...sharedTopics, ...this.#byTopic.keys()],
       onBatch: (batch) => this.#fold(batch),
       onGap: (tp, resumedAt, error) => {
         this.#metrics.gaps.inc();
@@ -216,14 +216,14 @@ class Gateway implements LiveGateway {
   #startOf(topic: string, bounds: Bounds, isFirst: boolean): bigint {
     if (!isFirst) return bounds.lowOffset;
     if (windowTopics.includes(topic)) return tailStart(bounds, tailRecordsMax);
-    const { alertsMax, problemsMax } = this.#limits;
-    return tailStart(bounds, BigInt(topic === resultTopics.alerts ? alertsMax : problemsMax));
+    return tailStart(bounds, BigInt(this.#byTopic.get(topic)?.tailRecords ?? this.#limits.problemsMax));
   }
 
   #fold(batch: RecordBatch): void {
+    const channel = this.#byTopic.get(batch.topic);
     for (let i = 0; i < batch.count; i++) {
-      if (batch.topic === resultTopics.alerts) {
-        if (!this.#alerts.add(batch, i)) this.#metrics.undecodable.inc();
+      if (channel) {
+        if (!channel.add(batch, i)) this.#metrics.undecodable.inc();
         continue;
       }
       const result = decodeResult(batch, i);
@@ -243,6 +243,7 @@ class Gateway implements LiveGateway {
     }
     if (nowMs >= this.#next.tickMs) {
       this.#next.tickMs = nowMs + tickMs;
+      for (const channel of this.#byTopic.values()) channel.keepTime?.(nowMs);
       for (const { view } of this.#channels.values()) this.#feeds.publish(view, nowMs);
     }
     if (nowMs >= this.#next.beatMs) {

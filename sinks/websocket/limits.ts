@@ -37,6 +37,11 @@ export interface GatewayLimits {
   readonly problemsMax: number;
   /** Alerts held. */
   readonly alertsMax: number;
+  /** Decisions held. */
+  readonly decisionsMax: number;
+  /** Pause between two updates of `decisions`, and how many decisions an update may add: more than eyes follow is only counted. */
+  readonly decisionsEveryMs: number;
+  readonly decisionsPerUpdateMax: number;
   /** How long a close may take before the socket is cut. */
   readonly closeTimeoutMs: number;
 }
@@ -62,5 +67,8 @@ export const defaultLimits: GatewayLimits = {
   longHorizonMs: 48 * 3_600_000,
   problemsMax: 100,
   alertsMax: 200,
+  decisionsMax: 100,
+  decisionsEveryMs: 1_000,
+  decisionsPerUpdateMax: 10,
   closeTimeoutMs: 3_000,
 };
