@@ -1,5 +1,6 @@
 // How fast one core folds: `npx tsx bench/fold.ts [records]`. A bare loop over the same events is the measure, because the
 // machine is shared: trust the ratios. Decoded means that the events are at hand and only the fold is measured.
+import { decoderOf } from '../cli/start/decoder-of.ts';
 import { decodeEvent } from '../events/decode.ts';
 import type { Payment } from '../events/payment.ts';
 import { createPipeline } from '../pipeline.ts';
@@ -134,4 +135,11 @@ line(
 line(
   'fold from bytes, revenue',
   best(() => fold(revenue(limits), decodeEvent as Decode<Payment>, entries)),
+);
+line(
+  'fold from bytes, revenue, compiled decoder',
+  best(() => {
+    const processor = revenue(limits);
+    return fold(processor, decoderOf(processor) as Decode<Payment>, entries);
+  }),
 );

@@ -16,6 +16,8 @@ export interface Processor<E> {
   readonly timelessInputs?: readonly string[];
   /** The event types that it takes; others on its inputs are ignored (and counted). */
   readonly eventTypes: readonly string[];
+  /** Of a type named here only these fields, beside the envelope, are read: others may be missing. Absent: all are. */
+  readonly fieldsRead?: Readonly<Record<string, readonly string[]>>;
   /** What shapes its state, as plain JSON: keys, windows, aggregates, limits. Hashed into the snapshot's name. */
   readonly stateShape: unknown;
   /** The oldest event, in ms behind the watermark, that any of its windows still accepts: the dedupe horizon's floor. */

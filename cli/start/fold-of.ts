@@ -1,25 +1,28 @@
 import type { Config } from '../../config/schema.ts';
-import { decodeEvent } from '../../events/decode.ts';
 import { createPipeline } from '../../pipeline.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import type { Fold } from '../../tasks/contract.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import { breakFold } from '../../tests/journey/break-fold.ts';
+import { decoderOf } from './decoder-of.ts';
 
 export interface FoldSurroundings {
   readonly config: Config;
   readonly env: NodeJS.ProcessEnv;
   readonly isEmbeddedBroker: boolean;
+  /** Where the decoder counts; absent: nowhere. */
+  readonly metrics?: Metrics;
 }
 
 /** The fold of one shard of a pipeline, as the configuration has it: the same for the task and for who verifies it. */
 export function foldOf(
-  { config, env, isEmbeddedBroker }: FoldSurroundings,
+  { config, env, isEmbeddedBroker, metrics }: FoldSurroundings,
   processor: AnyProcessor,
   shard: number,
 ): Fold {
   const fold = createPipeline({
     processor,
-    decode: decodeEvent,
+    decode: decoderOf(processor, metrics),
     clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: isEmbeddedBroker },
     outOfOrdernessMs: config.time.outOfOrdernessMs,
     dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },

@@ -31,7 +31,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const orderProducer = await kafka.producer({ lingerMs: 0, ...(gate && { gate }) });
   const partitions = await partitionCounts(producer, Object.values(resultTopics));
   const service = createTaskService({
-    createFold: (shard) => foldOf({ config, env: parts.env, isEmbeddedBroker }, processor, shard),
+    createFold: (shard) => foldOf({ config, env: parts.env, isEmbeddedBroker, metrics }, processor, shard),
     shards: 1,
     membership: await memberOf(parts, taskGroup(processor.name, processor.version), [topic]),
     orderTopic: topic,

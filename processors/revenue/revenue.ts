@@ -34,6 +34,7 @@ export function revenue({ cellsMax, ...options }: RevenueOptions): Processor<Pay
     version: 1,
     inputs: ['payments'],
     eventTypes: ['payment'],
+    fieldsRead: { payment: ['amountMinor', 'currency', 'country', 'merchantId', 'terminalId'] },
     stateShape: viewsShape(views),
     acceptsBehindMs: HOUR_MS + options.allowedLatenessMs,
     create: () => windowed({ ...options, views, cellsMax: cellsMax ?? options.keysMax * 8, topics: resultTopics }),

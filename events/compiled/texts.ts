@@ -1,0 +1,65 @@
+/** Bytes of ASCII as a string of its own: it keeps nothing else alive. */
+export type ReadAscii = (bytes: Uint8Array, start: number, end: number) => string;
+
+const SLOTS = 1 << 14;
+/** So many look-ups, then those that rarely find anything are spared for a while. */
+const TRIAL = 4_096;
+const REST = 1 << 18;
+
+/**
+ * The strings of one field, remembered by their bytes: a key or a country that comes again is the same string again, with its
+ * hash known and its schema checked once. Holds at most 16,384 strings; a field whose values rarely repeat is only read.
+ */
+export class Texts {
+  private readonly read: ReadAscii;
+  private readonly accepts: ((text: string) => boolean) | null;
+  private readonly known: (string | undefined)[] = new Array<string | undefined>(SLOTS).fill(undefined);
+  private lookups = 0;
+  private found = 0;
+  private restLeft = 0;
+
+  constructor(read: ReadAscii, accepts: ((text: string) => boolean) | null) {
+    this.read = read;
+    this.accepts = accepts;
+  }
+
+  /** The ASCII text in `bytes[start, end)`, whose hash the caller has made; undefined when the schema refuses it. */
+  at(bytes: Uint8Array, start: number, end: number, hash: number): string | undefined {
+    if (this.restLeft > 0) {
+      this.restLeft--;
+      return this.fresh(bytes, start, end);
+    }
+    const slot = (hash ^ (hash >>> 14)) & (SLOTS - 1);
+    const known = this.known[slot];
+    if (known !== undefined && isSame(known, bytes, start, end)) {
+      this.found++;
+      this.lookups++;
+      return known;
+    }
+    if (++this.lookups >= TRIAL) this.weigh();
+    const text = this.fresh(bytes, start, end);
+    if (text !== undefined) this.known[slot] = text;
+    return text;
+  }
+
+  private fresh(bytes: Uint8Array, start: number, end: number): string | undefined {
+    const text = this.read(bytes, start, end);
+    return this.accepts === null || this.accepts(text) ? text : undefined;
+  }
+
+  private weigh(): void {
+    if (this.found * 4 < this.lookups) {
+      this.restLeft = REST;
+      this.known.fill(undefined);
+    }
+    this.lookups = 0;
+    this.found = 0;
+  }
+}
+
+function isSame(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  const { length } = text;
+  if (length !== end - start) return false;
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
+  return true;
+}
