@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['**/*.test.ts', '**/*.test.tsx'],
-    exclude: ['**/node_modules/**', '**/dist/**', 'data/**'],
+    // What needs a real Kafka: `npm run test:kafka`.
+    exclude: ['**/node_modules/**', '**/dist/**', 'data/**', '**/*.kafka.test.ts'],
     setupFiles: ['tests/setup.ts'],
     // A Kafka client is native and there is one to a process: forks, each file its own.
     pool: 'forks',

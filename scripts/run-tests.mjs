@@ -25,7 +25,7 @@ export async function runTests(root, args, env) {
   if (summary.passed + summary.failed === 0) console.log('no test ran');
   const skipped = summary.skipped > 0 ? `, ${summary.skipped} skipped` : '';
   console.log(`${summary.passed} passed, ${summary.failed} failed${skipped}`);
-  return summary.failed > 0 || summary.passed === 0 ? code || 1 : 0;
+  return summary.failed > 0 || summary.passed + summary.skipped === 0 ? code || 1 : 0;
 }
 
 /** Nothing written means that vitest itself did not get to its end. */

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
+import { brokerJars } from './kafka/jars.ts';
 
 /**
- * What a test needs beyond Node: a Kafka client, the ClickHouse engine, a browser. Each `require…` function gives null when the
+ * What a test needs beyond Node: a Kafka client, the ClickHouse engine, a browser, a real Kafka. Each `require…` function gives null when the
  * thing is here and else the reason for skipping, in words; where `CI` or `MILLRACE_REQUIRE_ALL` is set it throws instead, so that
  * nothing is skipped there. Hand the reasons to `describeUnless`: the reason is then part of the title and of the last
  * lines of `npm test`.
@@ -24,6 +25,15 @@ export function requireKafkaDriver(driver: 'node-rdkafka' | 'confluent'): string
 /** As above for the embedded ClickHouse engine. */
 export function requireChdb(): string | null {
   return requirePackage('chdb');
+}
+
+/**
+ * As above for a real Apache Kafka (Java 17, and its jars or `mvn` to fetch them), but never throws: not every machine that must pass
+ * reaches Maven Central. Where it is missing, that is said with the reason.
+ */
+export function requireRealKafka(): string | null {
+  const jars = brokerJars();
+  return jars.kind === 'here' ? null : jars.reason;
 }
 
 /** As above for a Chromium or Chrome: `MILLRACE_CHROMIUM` or one of the usual paths. */
