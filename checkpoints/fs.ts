@@ -3,7 +3,7 @@ import { mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/pr
 import { join } from 'node:path';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { byNewest, isOfTask, parseSnapshotName, snapshotName } from './name.ts';
+import { byNewest, isOfTask, parseSnapshotName, snapshotName, superfluous } from './name.ts';
 import { CheckpointError } from './store.ts';
 import type { CheckpointStore, SnapshotEntry } from './store.ts';
 
@@ -68,7 +68,7 @@ export async function createFsStore(options: FsStoreOptions): Promise<Checkpoint
         throw toCheckpointError(error);
       }
       reported.delete(name);
-      for (const old of (await list(id)).slice(keep))
+      for (const old of superfluous(await list(id), keep))
         await unlink(join(folder, old.name + suffix)).catch(() => undefined);
       return { ...id, name, sha256: sha256.toString('hex'), sizeBytes: bytes.length, savedAtMs };
     },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../telemetry/clock.ts';
-import { byNewest, isOfTask, snapshotName } from './name.ts';
+import { byNewest, isOfTask, snapshotName, superfluous } from './name.ts';
 import type { CheckpointStore, SnapshotEntry } from './store.ts';
 
 export interface MemoryStore extends CheckpointStore {
@@ -22,7 +22,7 @@ export function createMemoryStore(options: {
       const name = snapshotName(id);
       const entry = { ...id, name, sha256: hash(bytes), sizeBytes: bytes.length, savedAtMs: options.clock.nowMs() };
       held.set(name, { entry, bytes: new Uint8Array(bytes) });
-      for (const old of listSync(id).slice(options.keep)) held.delete(old.name);
+      for (const old of superfluous(listSync(id), options.keep)) held.delete(old.name);
       return Promise.resolve(entry);
     },
     async load(name) {

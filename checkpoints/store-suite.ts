@@ -56,6 +56,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       expect(await store.list({ ...task, pipeline: 'revenue.v1' })).toHaveLength(1);
     });
 
+    it('[D4] keeps a snapshot with a label whatever comes after it, beside the unlabelled one of the same place', async () => {
+      const { store } = await open();
+      const named = await store.save(id(1n, { label: 'before-upgrade' }), new Uint8Array([1]));
+      for (const offset of [1n, 10n, 20n, 30n, 40n]) await store.save(id(offset), new Uint8Array([2]));
+      expect((await store.list(task)).map((e) => e.label ?? e.orderOffset)).toEqual([40n, 30n, 20n, 'before-upgrade']);
+      expect(await store.load(named.name)).toEqual(new Uint8Array([1]));
+    });
+
     it('lists snapshots of any state hash', async () => {
       const { store } = await open();
       await store.save(id(1n), new Uint8Array([1]));

@@ -1,6 +1,6 @@
 /**
  * The contract of snapshot stores. A snapshot is whole or absent: `save` is atomic and durable when it resolves, `load`
- * gives exactly the saved bytes (checked by SHA-256) or null, never a part. The store keeps the newest `keep` of a task.
+ * gives exactly the saved bytes (checked by SHA-256) or null, never a part. The store keeps the newest `keep` of a task, and all that have a label.
  */
 export interface SnapshotId {
   readonly pipeline: string;
@@ -11,7 +11,13 @@ export interface SnapshotId {
   readonly shard: number;
   /** Everything before this offset of the task's order log is folded. */
   readonly orderOffset: bigint;
+  /** A person's name for it: such a snapshot is never let go by the store. */
+  readonly label?: string;
 }
+
+/** What a person may call a snapshot: 1 to 64 letters, digits, `-` and `_`. */
+export const isSnapshotLabel = (label: unknown): label is string =>
+  typeof label === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(label);
 
 export interface SnapshotEntry extends SnapshotId {
   /** What a genesis names as its base; unique in the store. */

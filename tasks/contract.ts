@@ -28,8 +28,19 @@ export interface OrderEntry {
   readonly why?: string;
 }
 
+/** A person's wish for a snapshot as of here, under a name. Moves nothing: the judge ignores it, whoever produces saves. */
+export interface OrderMark {
+  readonly kind: 'mark';
+  readonly id: string;
+  readonly clockMs: number;
+  /** See `isSnapshotLabel`. */
+  readonly label: string;
+}
+
 export interface Genesis {
   readonly epoch: number;
+  /** The epoch that the topics' incarnation began with; absent: this one. */
+  readonly incarnation?: number;
   /** The snapshot that folding restarts from, or null: from nothing. */
   readonly base: { readonly name: string; readonly sha256: string } | null;
   /** Start offset of every input partition. */
@@ -46,9 +57,11 @@ export interface OrderClaim {
   readonly clockMs: number;
   /** Present in the first claim and in one that opens a new epoch. */
   readonly genesis?: Genesis;
+  /** Ends this log for good: the version that goes on from here. */
+  readonly endedBy?: number;
 }
 
-export type OrderRecord = OrderEntry | OrderClaim;
+export type OrderRecord = OrderEntry | OrderClaim | OrderMark;
 
 /** A counting entry with its records: what is folded. */
 export interface FoldEntry {

@@ -12,7 +12,7 @@ import type { Outputs } from './outputs.ts';
 import { ParkError } from './park.ts';
 import { createReplica } from './replica.ts';
 import type { Replica } from './replica.ts';
-import { loadBase, newestValid } from './start.ts';
+import { isOfThisLog, loadBase, newestValid } from './start.ts';
 import type { Found, StartOptions } from './start.ts';
 
 /** What a new epoch starts from, and what is known to be lost before it. */
@@ -69,6 +69,42 @@ async function closeEpoch(
 ): Promise<EpochStart | null> {
   const start: StartOptions = { ...options, orderSource: source };
   const found = await newestValid(start, (entry) => entry.epoch === epoch, 'archived');
+  const incarnation = found?.snapshot.judge.genesis?.incarnation ?? epoch;
+  if (found && incarnation !== epoch) return closeRestored(options, found, incarnation, gaps);
+  return closeLog(options, { epoch, source, start, found }, gaps);
+}
+
+/** An epoch that was opened in the log of an earlier one: it is archived there. */
+async function closeRestored(
+  options: CloseOptions,
+  found: Found,
+  epoch: number,
+  gaps: string[],
+): Promise<EpochStart | null> {
+  const source = options.archive?.(epoch) ?? emptySource;
+  const start: StartOptions = { ...options, orderSource: source };
+  try {
+    const { endOffset } = await source.bounds(options.orderPartition);
+    const isAhead = endOffset < found.entry.orderOffset;
+    if (!isAhead && !(await isOfThisLog(start, found.snapshot))) return null;
+    return await closeLog(options, { epoch, source, start, found }, gaps);
+  } finally {
+    await source.close().catch(() => undefined);
+  }
+}
+
+interface ClosedLog {
+  readonly epoch: number;
+  readonly source: Source;
+  readonly start: StartOptions;
+  readonly found: Found | null;
+}
+
+async function closeLog(
+  options: CloseOptions,
+  { epoch, source, start, found }: ClosedLog,
+  gaps: string[],
+): Promise<EpochStart | null> {
   const { lowOffset, endOffset } = await source.bounds(options.orderPartition);
   if (!found && endOffset === 0n) return null;
   if (!found && lowOffset > 0n) throw new ParkError('log_broken', `the archived order log begins at ${lowOffset}`);
@@ -92,7 +128,7 @@ async function closeEpoch(
   const { genesis, clockMs, positions } = replica.judgeState();
   if (!genesis) return null;
   await noteUnordered(source, positions, epoch, gaps);
-  return { base: await saveBase(options, replica, epoch, found), clockMs, positions };
+  return { base: await saveBase(options, replica, found), clockMs, positions };
 }
 
 interface Closing extends ArchivedLog {
@@ -136,12 +172,8 @@ async function noteUnordered(
   }
 }
 
-async function saveBase(
-  options: CloseOptions,
-  replica: Replica,
-  epoch: number,
-  found: Found | null,
-): Promise<Genesis['base']> {
+async function saveBase(options: CloseOptions, replica: Replica, found: Found | null): Promise<Genesis['base']> {
+  const { epoch } = replica.judgeState();
   const orderOffset = replica.nextOffset();
   if (found && found.entry.orderOffset === orderOffset) return { name: found.entry.name, sha256: found.entry.sha256 };
   const bytes = replica.capture();

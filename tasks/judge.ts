@@ -22,11 +22,15 @@ export interface JudgeState {
   readonly genesis: Genesis | null;
   /** An epoch began with a gap that no entry has carried yet. */
   readonly isGapPending: boolean;
+  /** The pipeline version that took over: nothing counts any more. */
+  readonly endedBy?: number;
 }
 
 /** `copy`: the same record counted already and nothing came after it; the rest lost a race or are wrong. */
 export type IgnoredWhy =
   | 'undecodable'
+  | 'mark'
+  | 'ended'
   | 'copy'
   | 'claim_lost'
   | 'no_genesis'
@@ -56,7 +60,10 @@ export const emptyJudgeState: JudgeState = {
 /** Judges the next record of the log; `record` null: it could not be decoded. `state` is never changed. */
 export function judge(state: JudgeState, record: OrderRecord | null): Judgement {
   if (!record) return { verdict: 'ignored', why: 'undecodable', state };
+  if (state.endedBy !== undefined) return { verdict: 'ignored', why: 'ended', state };
   switch (record.kind) {
+    case 'mark':
+      return { verdict: 'ignored', why: 'mark', state };
     case 'claim':
       return judgeClaim(state, record);
     case 'entry':
@@ -84,7 +91,9 @@ function judgeClaim(state: JudgeState, claim: OrderClaim): Judgement {
     return { verdict: 'counts', kind: 'genesis', genesis, state: started };
   }
   if (!state.genesis) return { verdict: 'ignored', why: 'no_genesis', state };
-  return { verdict: 'counts', kind: 'claim', state: { ...state, lastClaimId: claim.id, headId: claim.id, clockMs } };
+  const claimed: JudgeState = { ...state, lastClaimId: claim.id, headId: claim.id, clockMs };
+  const { endedBy } = claim;
+  return { verdict: 'counts', kind: 'claim', state: endedBy === undefined ? claimed : { ...claimed, endedBy } };
 }
 
 /** Rule 2: `prev` is the head, and joins, skips and ranges, all or none, continue exactly where the counted ones end. */

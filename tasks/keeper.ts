@@ -15,6 +15,8 @@ export interface Keeper {
   tick(nowMs: number): void;
   /** Saves what is folded now, if that is more than was saved. Resolves when it is durable, or has failed, or `isOver`. */
   saveNow(isOver: () => boolean): Promise<void>;
+  /** Captures what is folded now, to be saved under a label. */
+  mark(label: string): void;
 }
 
 export interface KeeperOptions {
@@ -36,14 +38,18 @@ interface Captured {
   readonly orderOffset: bigint;
   readonly epoch: number;
   readonly bytes: Uint8Array;
+  readonly label?: string;
 }
 
 /** Entries without a record are cheap to fold again: so many of them are worth a snapshot. */
 const emptyEntriesMax = 200;
+/** Marks whose outputs are not acknowledged yet; each holds a state. One more is not taken, and said so. */
+const marksMax = 4;
 
 export function createKeeper(options: KeeperOptions): Keeper {
   const { replica, outputs, store, failpoint } = options;
   let captured: Captured | null = null;
+  const marked: Captured[] = [];
   let saving: Promise<void> | null = null;
   let lastMs = options.clock.nowMs();
   let savedOffset = options.savedOffset;
@@ -54,12 +60,13 @@ export function createKeeper(options: KeeperOptions): Keeper {
     last = replica.counters();
     return { orderOffset: replica.nextOffset(), epoch: replica.judgeState().epoch, bytes: replica.capture() };
   };
-  const save = async ({ orderOffset, epoch, bytes }: Captured): Promise<void> => {
+  const save = async ({ orderOffset, epoch, bytes, label }: Captured): Promise<void> => {
     const { pipeline, version, stateHash } = replica.fold();
     try {
       await failpoint('mid-snapshot');
-      await store.save({ pipeline, version, stateHash, epoch, shard: options.shard, orderOffset }, bytes);
-      savedOffset = orderOffset;
+      const id = { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset };
+      await store.save(label === undefined ? id : { ...id, label }, bytes);
+      if (label === undefined) savedOffset = orderOffset;
       options.onSaved('saved', bytes.length);
       await failpoint('after-snapshot');
     } catch (error) {
@@ -75,9 +82,11 @@ export function createKeeper(options: KeeperOptions): Keeper {
     return records > last.records || entries - last.entries >= emptyEntriesMax;
   };
   const saveIfAcked = (): void => {
-    if (!captured || saving || !outputs.isAckedBefore(captured.orderOffset)) return;
-    const taken = captured;
-    captured = null;
+    const first = marked[0] ?? captured;
+    if (!first || saving || !outputs.isAckedBefore(first.orderOffset)) return;
+    const taken = first;
+    if (marked.length > 0) marked.shift();
+    else captured = null;
     saving = save(taken).finally(() => (saving = null));
   };
 
@@ -86,11 +95,16 @@ export function createKeeper(options: KeeperOptions): Keeper {
       if (!captured && !saving && nowMs - lastMs >= options.everyMs && isWorthIt()) captured = capture(nowMs);
       saveIfAcked();
     },
+    mark(label) {
+      if (!replica.judgeState().genesis) return;
+      if (marked.length < marksMax) marked.push({ ...capture(options.clock.nowMs()), label });
+      else options.logger.warn({ label }, 'too many snapshots are asked for at once: this one is not taken');
+    },
     async saveNow(isOver) {
       while (saving && !isOver()) await options.clock.sleep(5);
-      if (isOver() || replica.nextOffset() === savedOffset || !replica.judgeState().genesis) return;
-      captured = capture(options.clock.nowMs());
-      while ((captured || saving) && !isOver() && !outputs.failure()) {
+      if (isOver() || !replica.judgeState().genesis) return;
+      if (replica.nextOffset() !== savedOffset) captured = capture(options.clock.nowMs());
+      while ((captured || saving || marked.length > 0) && !isOver() && !outputs.failure()) {
         saveIfAcked();
         await options.clock.sleep(5);
       }

@@ -4,7 +4,7 @@ import type { Source } from '../sources/source.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Fold, Genesis } from './contract.ts';
+import type { Fold } from './contract.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { judge } from './judge.ts';
 import type { createOrderReader } from './order-log.ts';
@@ -19,8 +19,8 @@ export interface EpochOptions {
   readonly openNew: boolean;
   /** Log and inputs are new incarnations (an embedded broker was started): the highest epoch seen in snapshots or archive. */
   readonly previous?: { readonly epoch: number } | undefined;
-  /** `restore`: the new epoch starts from this snapshot and its positions, in the same log. */
-  readonly base?: NonNullable<Genesis['base']> | undefined;
+  /** The epoch that this incarnation of the topics began with: what the archive keeps them under. Absent: `current`. */
+  readonly incarnation?: number | undefined;
 }
 
 /** What a person may set; the defaults are `defaultTuning`. */

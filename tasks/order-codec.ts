@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import type { Genesis, OrderClaim, OrderEntry, OrderRecord } from './contract.ts';
+import { isSnapshotLabel } from '../checkpoints/store.ts';
+import type { Genesis, OrderClaim, OrderEntry, OrderMark, OrderRecord } from './contract.ts';
 
 /** Largest order record in bytes: below Kafka's default message limit of 1 MB with room for headers. */
 export const orderRecordBytesMax = 900_000;
@@ -23,6 +24,7 @@ export function decodeOrderRecord(bytes: Uint8Array | null): OrderRecord | null 
   if (!isObject(value) || !isId(value['id']) || !isMs(value['clockMs'])) return null;
   if (value['kind'] === 'claim') return isClaim(value) ? (value as unknown as OrderClaim) : null;
   if (value['kind'] === 'entry') return isEntry(value) ? (value as unknown as OrderEntry) : null;
+  if (value['kind'] === 'mark') return isSnapshotLabel(value['label']) ? (value as unknown as OrderMark) : null;
   return null;
 }
 
@@ -32,16 +34,21 @@ export function orderRecordId(bytes: Uint8Array | null, record: OrderRecord | nu
 }
 
 function isClaim(value: Record<string, unknown>): boolean {
-  const { replaces, genesis } = value;
-  return (replaces === null || isId(replaces)) && (genesis === undefined || isGenesis(genesis));
+  const { replaces, genesis, endedBy } = value;
+  return (
+    (replaces === null || isId(replaces)) &&
+    (genesis === undefined || isGenesis(genesis)) &&
+    (endedBy === undefined || isCount(endedBy))
+  );
 }
 
 function isGenesis(value: unknown): value is Genesis {
   if (!isObject(value) || !Number.isSafeInteger(value['epoch']) || (value['epoch'] as number) < 0) return false;
-  const { base, starts, gap } = value;
+  const { base, starts, gap, incarnation } = value;
   const isBase = base === null || (isObject(base) && isId(base['name']) && isId(base['sha256']));
   return (
     isBase &&
+    (incarnation === undefined || isCount(incarnation)) &&
     (gap === undefined || typeof gap === 'string') &&
     isObject(starts) &&
     Object.values(starts).every(isOffset)

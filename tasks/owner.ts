@@ -14,8 +14,8 @@ import type { Applied, Replica } from './replica.ts';
 import type { Wake } from './wake.ts';
 import type { Writer } from './writer.ts';
 
-/** Why a term ended: another one claimed, our claim lost the race, told to stop, or everything was finished. */
-export type TermEnd = 'deposed' | 'claim_lost' | 'stopped' | 'drained';
+/** Why a term ended: another one claimed, our claim lost the race, told to stop, everything was finished, or another version took over for good. */
+export type TermEnd = 'deposed' | 'claim_lost' | 'stopped' | 'drained' | 'ended';
 
 /** What a term is told from outside. */
 export interface TermControl {

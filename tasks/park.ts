@@ -19,7 +19,8 @@ export type ParkCode =
 
 const todo: Readonly<Record<ParkCode, string>> = {
   crc_mismatch: 'the records read are not those ordered; `millrace restore --at <snapshot>` opens a new epoch',
-  input_lost: 'records that were ordered are gone; `millrace restore --at <snapshot>` opens a new epoch',
+  input_lost:
+    'records are gone; not ordered yet: `millrace gap accept --why …`; ordered: `millrace restore --at <snapshot>`',
   log_truncated: 'the order log is shorter than what was folded; `millrace restore --at <snapshot>` opens a new epoch',
   log_broken: 'the order log does not reach back far enough; `millrace restore --at <snapshot>` opens a new epoch',
   base_missing: 'put the named snapshot back, or `millrace restore --at <snapshot>`',

@@ -96,14 +96,15 @@ async function firstEpoch(options: StartOptions, endOffset: bigint): Promise<num
 }
 
 /** Looks up the order record just before the snapshot's offset. */
-async function isOfThisLog(options: StartOptions, snapshot: TaskSnapshot): Promise<boolean> {
+export async function isOfThisLog(options: StartOptions, snapshot: TaskSnapshot): Promise<boolean> {
   const before = BigInt(snapshot.orderOffset) - 1n;
   if (before < 0n) return true;
   const record = await withReader(options, before, (reader) => readOne(reader, before));
   return record.id === snapshot.lastRecordId;
 }
 
-async function withReader<T>(
+/** A reader of the log for one use. */
+export async function withReader<T>(
   options: StartOptions,
   nextOffset: bigint,
   use: (reader: OrderReader) => Promise<T>,
@@ -117,7 +118,8 @@ async function withReader<T>(
   }
 }
 
-async function readOne(reader: OrderReader, orderOffset: bigint): Promise<LogRecord> {
+/** The next record, which must be there. Throws a retryable error when it does not come. */
+export async function readOne(reader: OrderReader, orderOffset: bigint): Promise<LogRecord> {
   for (let tries = 0; tries < lookUpTries; tries++) {
     const record = await reader.next(lookUpWaitMs);
     if (record) return record;

@@ -4,6 +4,7 @@ import type { TopicPartition } from '../sources/source.ts';
 import type { Fold } from './contract.ts';
 import { noFailpoint } from './failpoint.ts';
 import type { TaskServiceOptions, TaskTuning } from './options.ts';
+import { operatorSpoke } from './operator.ts';
 import { ParkError, isRetryable } from './park.ts';
 import type { ParkCode } from './park.ts';
 import { runTerm } from './term.ts';
@@ -13,9 +14,17 @@ import type { TaskMetrics } from './task-metrics.ts';
 import { createWake } from './wake.ts';
 import type { Wake } from './wake.ts';
 
-/** What one shard is doing. `standing_by`: another one owns it; `retrying`: something that passes by itself. */
+/** What one shard is doing. `standing_by`: another one owns it; `retrying`: something that passes by itself; `superseded`: another version took over. */
 export type TaskState =
-  'unassigned' | 'catching_up' | 'claiming' | 'owner' | 'standing_by' | 'retrying' | 'parked' | 'stopped';
+  | 'unassigned'
+  | 'catching_up'
+  | 'claiming'
+  | 'owner'
+  | 'standing_by'
+  | 'retrying'
+  | 'parked'
+  | 'superseded'
+  | 'stopped';
 
 export interface ParkedBecause {
   readonly code: ParkCode;
@@ -47,6 +56,8 @@ export interface TaskOptions {
 
 const retryFirstMs = 500;
 const retryMaxMs = 30_000;
+/** Pause of a parked task between two looks at its order log. */
+const operatorLookMs = 2_000;
 
 export function createTask(options: TaskOptions): Task {
   return new ShardTask(options);
@@ -66,6 +77,8 @@ class ShardTask implements Task {
   #parked: ParkedBecause | null = null;
   #trouble: string | null = null;
   #view: TermView | null = null;
+  /** While parked: how far the order log was looked through. */
+  #logEnd: bigint | null = null;
 
   constructor(options: TaskOptions) {
     const { clock, random } = options.service;
@@ -105,9 +118,10 @@ class ShardTask implements Task {
 
   async #run(): Promise<void> {
     let retryMs = retryFirstMs;
-    while (!this.#isDraining && !this.#isStopped && !this.#parked) {
-      if (!this.#isAssigned) {
-        this.#state = 'unassigned';
+    while (!this.#isDraining && !this.#isStopped) {
+      if (this.#parked && !(await this.#toldToGoOn())) continue;
+      if (!this.#isAssigned || this.#state === 'superseded') {
+        if (!this.#isAssigned) this.#state = 'unassigned';
         await this.#wake.wait(60_000);
         continue;
       }
@@ -143,6 +157,10 @@ class ShardTask implements Task {
     });
     const end = await running.finally(() => (this.#view = null));
     metrics.termEnded(end);
+    if (end === 'ended') {
+      service.logger.info({ shard }, 'another version of the pipeline has taken over');
+      this.#state = 'superseded';
+    }
     if (end !== 'deposed' && end !== 'claim_lost') return;
     service.logger.info({ shard, end }, 'another instance owns the task');
     await this.#standBy();
@@ -172,10 +190,25 @@ class ShardTask implements Task {
     const { service, shard, metrics } = this.#options;
     const { code, message, command } = error;
     this.#parked = { code, message, command };
+    this.#logEnd = null;
     this.#state = 'parked';
     metrics.parked(shard, true);
     metrics.termEnded(code);
     service.logger.error({ shard, code, err: error }, `task parked: ${message}. What to do: ${command}`);
+  }
+
+  /** A parked task looks whether an operator has written to its order log: a new epoch, or an accepted gap. */
+  async #toldToGoOn(): Promise<boolean> {
+    const { service, shard, metrics } = this.#options;
+    const isTold = await operatorSpoke({ ...service, shard, from: this.#logEnd, to: (end) => (this.#logEnd = end) });
+    if (!isTold) {
+      await this.#wake.wait(operatorLookMs);
+      return false;
+    }
+    this.#parked = null;
+    metrics.parked(shard, false);
+    service.logger.info({ shard }, 'an operator has told the task to go on');
+    return true;
   }
 
   /** False as soon as the task has something else to do than to wait. */

@@ -87,6 +87,7 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     options.onPhase('catching_up');
     const keeper = keeperOf(options, parts);
     if (!(await catchUp(options, parts, keeper))) return 'stopped';
+    if (parts.replica.judgeState().endedBy !== undefined) return await ended(options, parts, keeper);
     const claim = await prepareClaim(options, parts);
     if (options.control.isStopped()) return 'stopped';
     options.onPhase('claiming');
@@ -102,7 +103,7 @@ function openInputs({ service, tuning, metrics, wake, shard }: TermOptions): Inp
   const { archive, epoch } = service;
   return createInputs({
     source: service.inputs,
-    archive: archive && (() => archive(epoch.current)),
+    archive: archive && (() => archive(epoch.incarnation ?? epoch.current)),
     clock: service.clock,
     queueBytesMax: tuning.queueBytesMax,
     onArrival: () => wake.wake(),
@@ -126,7 +127,7 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
     orderSource: service.order,
     orderPartition: topicPartition,
   };
-  const found = await newestValid(start, (entry) => epoch.base !== undefined || entry.epoch >= epoch.current, 'live');
+  const found = await newestValid(start, (entry) => entry.epoch >= (epoch.incarnation ?? epoch.current), 'live');
   const replica = createReplica({
     shard,
     createFold: service.createFold,
@@ -161,12 +162,20 @@ async function catchUp(options: TermOptions, parts: Parts, keeper: Keeper): Prom
     }
     const applied = await parts.replica.apply(logRecord);
     parts.outputs.push(logRecord.orderOffset, applied.outputs);
-    note(options, logRecord, applied);
+    note(options, keeper, logRecord, applied);
     const nowMs = service.clock.nowMs();
     keeper.tick(nowMs);
     options.commit(parts, nowMs);
   }
   return !control.isStopped() && !control.isDraining();
+}
+
+/** Another version goes on: what this one still has to tell is told, and nothing more is ever claimed. */
+async function ended({ control }: TermOptions, { outputs }: Parts, { saveNow }: Keeper): Promise<TermEnd> {
+  await saveNow(() => control.isStopped());
+  const failure = outputs.failure();
+  if (failure) throw failure;
+  return 'ended';
 }
 
 /** Snapshots are also taken while catching up with the log, once its outputs are acknowledged: a restart soon after need not begin again. */
@@ -180,7 +189,8 @@ function keeperOf({ service, shard, tuning, metrics }: TermOptions, parts: Parts
   });
 }
 
-function note({ metrics }: TermOptions, { record }: LogRecord, { judgement }: Applied): void {
+function note({ metrics }: TermOptions, keeper: Keeper, { record }: LogRecord, { judgement }: Applied): void {
+  if (record?.kind === 'mark') keeper.mark(record.label);
   metrics.entry(judgement.verdict === 'ignored' ? 'ignored' : 'counts');
   if (judgement.verdict === 'counts' && judgement.kind === 'entry' && record?.kind === 'entry')
     metrics.records(record.ranges.reduce((sum, [, , , count]) => sum + count, 0));
@@ -205,10 +215,7 @@ async function openEpoch(
   const { epoch, startFrom, archive, logger } = service;
   const partitions = partitionsOf(options);
   let start: EpochStart = { base: null, clockMs: 0, positions: {} };
-  if (epoch.openNew && epoch.base) {
-    const { judge: at } = await loadBase(parts.start, epoch.base);
-    start = { base: epoch.base, clockMs: at.clockMs, positions: at.positions };
-  } else if (epoch.openNew && epoch.previous) {
+  if (epoch.openNew && epoch.previous) {
     const { createFold, failpoint = noFailpoint } = service;
     const { queueBytesMax } = tuning;
     const close = {
@@ -222,7 +229,7 @@ async function openEpoch(
     start = await closePreviousEpoch({ ...close, outputs: parts.outputs });
     if (start.gap) logger.warn({ epoch: epoch.current, gap: start.gap }, 'the new epoch begins with a gap');
   }
-  const starts = await startsOf(partitions, startFrom, epoch.base ? start.positions : {});
+  const starts = await startsOf(partitions, startFrom);
   const genesis: Genesis = { epoch: epoch.current, base: start.base, starts };
   return { genesis: start.gap === undefined ? genesis : { ...genesis, gap: start.gap }, clockMs: start.clockMs };
 }
@@ -264,7 +271,7 @@ function own(
       newcomers: createNewcomers(partitionsOf(options), tuning.partitionCheckMs, () => wake.wake()),
       commit: (nowMs) => options.commit(parts, nowMs),
       onOwned: options.onOwned,
-      onApplied: (logRecord, applied) => note(options, logRecord, applied),
+      onApplied: (logRecord, applied) => note(options, keeper, logRecord, applied),
       rhythm: { ...tuning, heartbeatMs: tuning.ownerHeartbeatMs },
     },
     claim,

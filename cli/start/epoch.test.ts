@@ -3,12 +3,16 @@ import { chooseEpoch } from './epoch.ts';
 
 describe('chooseEpoch', () => {
   it('opens epoch 0 where nothing was seen, and the next one on a fresh broker', () => {
-    expect(chooseEpoch(-1, true)).toEqual({ current: 0, openNew: true });
-    expect(chooseEpoch(4, true)).toEqual({ current: 5, openNew: true, previous: { epoch: 4 } });
+    const none = { highest: -1, archived: -1 };
+    expect(chooseEpoch(none, true)).toEqual({ current: 0, incarnation: 0, openNew: true });
+    const fresh = { current: 5, incarnation: 5, openNew: true, previous: { epoch: 4 } };
+    expect(chooseEpoch({ highest: 4, archived: 4 }, true)).toEqual(fresh);
+    expect(chooseEpoch({ highest: 4, archived: 2 }, true)).toEqual(fresh);
   });
 
   it('goes on in the highest epoch seen on a broker that was there before', () => {
-    expect(chooseEpoch(-1, false)).toEqual({ current: 0, openNew: false });
-    expect(chooseEpoch(4, false)).toEqual({ current: 4, openNew: false });
+    const going = { openNew: false, incarnation: 0 };
+    expect(chooseEpoch({ highest: -1, archived: -1 }, false)).toEqual({ ...going, current: 0 });
+    expect(chooseEpoch({ highest: 4, archived: 0 }, false)).toEqual({ ...going, current: 4 });
   });
 });

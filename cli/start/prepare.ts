@@ -1,6 +1,6 @@
 import type { CheckpointStore } from '../../checkpoints/store.ts';
 import { inputTopics, orderTopic, resultTopics, type PipelineTopics } from '../../events/topics.ts';
-import { highestArchivedEpoch } from '../../sinks/clickhouse/archived.ts';
+import { highestArchivedEpoch, highestOrderedEpoch } from '../../sinks/clickhouse/archived.ts';
 import { toSinkError } from '../../sinks/clickhouse/errors.ts';
 import { MigrationError, migrate } from '../../sinks/clickhouse/migrate.ts';
 import type { RunContext } from './context.ts';
@@ -16,22 +16,24 @@ export async function prepare(
   { running, store }: { readonly running: readonly PipelineTopics[]; readonly store: CheckpointStore },
 ): Promise<Epoch> {
   const archived = await archivedEpoch(context, infrastructure);
-  const epoch = chooseEpoch(
-    Math.max(archived, await highestSnapshotEpoch(store, running)),
-    infrastructure.isFreshBroker,
-  );
+  const highest = Math.max(archived.incarnation, archived.epoch, await highestSnapshotEpoch(store, running));
+  const epoch = chooseEpoch({ highest, archived: archived.incarnation }, infrastructure.isFreshBroker);
   context.logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
   await createTopics(infrastructure, running);
   return epoch;
 }
 
 /** Tables first: a database that was never migrated has no epoch. */
-async function archivedEpoch({ config, clock, logger }: RunContext, { clickhouse }: Infrastructure): Promise<number> {
+async function archivedEpoch(
+  { config, clock, logger }: RunContext,
+  { clickhouse }: Infrastructure,
+): Promise<{ readonly incarnation: number; readonly epoch: number }> {
   const { database } = config.clickhouse;
   for (let isFirst = true; ; isFirst = false) {
     try {
       await migrate(clickhouse, { database, logger });
-      return await highestArchivedEpoch(clickhouse, database);
+      const incarnation = await highestArchivedEpoch(clickhouse, database);
+      return { incarnation, epoch: await highestOrderedEpoch(clickhouse, database) };
     } catch (error) {
       if (error instanceof MigrationError) throw error;
       const failure = toSinkError(error, 'migrating');

@@ -62,7 +62,7 @@ async function clickhouseService(parts: ServiceParts): Promise<Service> {
     reader,
     membership: await memberOf(parts, clickhouseGroup, [...inputTopics, ...orders, ...results]),
     topics: { inputs: inputTopics, orders, results },
-    epoch: epoch.current,
+    epoch: epoch.incarnation,
     limits: { batchRowsMax, batchBytesMax, batchWaitMs },
     ttlDays,
     clock,

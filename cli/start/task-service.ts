@@ -25,7 +25,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     order: await kafka.reader({ fetchWaitMs: 5, queueBytesMax }),
   };
   const chained = (reader: Source): Source =>
-    createChainedSource({ archive: archiveOf(parts.epoch.current), broker: reader, clock, logger });
+    createChainedSource({ archive: archiveOf(parts.epoch.incarnation), broker: reader, clock, logger });
   const topic = orderTopic(processor.name, processor.version);
   const producer = await kafka.producer(gate && { gate });
   const orderProducer = await kafka.producer({ lingerMs: 0, ...(gate && { gate }) });

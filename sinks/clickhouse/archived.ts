@@ -17,6 +17,14 @@ export async function highestArchivedEpoch(client: ClickHouseClient, database: s
   return Number(rows[0]?.[0] ?? -1);
 }
 
+/** The highest epoch that a claim in an archived order log opened, `restore`d ones included; −1 for none. */
+export async function highestOrderedEpoch(client: ClickHouseClient, database: string): Promise<number> {
+  const query = `SELECT if(count() = 0, -1, toInt64(max(JSONExtractUInt(ifNull(value, ''), 'genesis', 'epoch'))))
+    FROM ${database}.order_log WHERE kind = 'claim' AND JSONHas(ifNull(value, ''), 'genesis')`;
+  const rows = await (await client.query({ query, format: 'JSONCompactEachRow' })).json<[string]>();
+  return Number(rows[0]?.[0] ?? -1);
+}
+
 /** The last archived offset below `nextOffset` of a partition, or `nextOffset − 1` when there is none (expired, or never archived). */
 export async function archivedBefore(
   client: ClickHouseClient,

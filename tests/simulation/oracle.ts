@@ -55,8 +55,8 @@ export function createOracle(broker: SimBroker, orderTopic: string, shard: numbe
       else ignored++;
       return;
     }
-    const ranges = entryCounts(broker, rules, record);
-    if (ranges) fold(record, offset, ranges);
+    const ranges = record.kind === 'entry' ? entryCounts(broker, rules, record) : null;
+    if (ranges && record.kind === 'entry') fold(record, offset, ranges);
     else ignored++;
   };
 
