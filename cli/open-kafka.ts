@@ -24,6 +24,7 @@ export function openConfiguredKafka(
   const security = target.isEmbedded ? undefined : securityOf(kafka.security, env);
   return openKafka({
     driver: kafka.driver,
+    reader: kafka.reader,
     clientId: kafka.clientId,
     ...target,
     ...parts,

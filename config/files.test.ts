@@ -36,8 +36,6 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'seed',
     'keysMax',
     'clientsMax',
-    'rowsMax',
-    'concurrentMax',
   ];
   const days = (path: readonly string[]) => path.includes('ttlDays');
   const odd = listOptions().filter(({ type, path }) => {

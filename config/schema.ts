@@ -27,6 +27,10 @@ const server = z.strictObject({
 const kafka = z.strictObject({
   brokers: hostPorts().describe('host:port, comma-separated; empty: the embedded broker (in memory, forgets on exit).'),
   driver: z.enum(['node-rdkafka', 'confluent']).default('node-rdkafka').describe('Which client package to load.'),
+  reader: z
+    .enum(['client', 'direct'])
+    .default('client')
+    .describe("Where record bytes come from: the client package, or millrace's own Fetch requests."),
   membership: z
     .enum(['auto', 'solo', 'group'])
     .default('auto')
@@ -79,17 +83,6 @@ const clickhouse = z.strictObject({
     })
     .prefault({})
     .describe('How long rows are kept.'),
-});
-
-const sql = z.strictObject({
-  enabled: z.boolean().default(true).describe('Whether POST /v1/query and the SQL page may ask.'),
-  user: text().describe('ClickHouse user that it runs as, with rights to read only; empty: clickhouse.user.'),
-  passwordRef: secretRef().describe('Reference to the password of sql.user.'),
-  rowsMax: whole(10_000, 1, 1_000_000).describe('Rows of one answer; what is more is cut off, and said so.'),
-  resultBytesMax: whole(16_777_216, 1_024).describe('Bytes of one answer.'),
-  memoryBytesMax: whole(1_073_741_824, 1_048_576).describe('Memory of one statement.'),
-  timeMaxMs: whole(10_000, 1_000, 600_000).describe('Time of one statement.'),
-  concurrentMax: whole(4, 1, 100).describe('Statements that run at a time; more are answered 429.'),
 });
 
 const embedded = z.strictObject({
@@ -182,7 +175,6 @@ export const configSchema = z.strictObject({
   server: server.prefault({}).describe('HTTP, the page, and the live socket.'),
   kafka: kafka.prefault({}).describe('The broker.'),
   clickhouse: clickhouse.prefault({}).describe('Where results and the archive are stored.'),
-  sql: sql.prefault({}).describe('Questions of people, reading only.'),
   embedded: embedded.prefault({}).describe('The embedded broker and ClickHouse, used where no real one is named.'),
   snapshots: snapshots.prefault({}).describe('What a restarted task goes on from.'),
   tasks: tasks.prefault({}).describe('How input is ordered and folded.'),

@@ -114,7 +114,8 @@ export interface Availability {
   refusal(): KafkaError | null;
 }
 
-function createAvailability(context: KafkaContext, what: string): Availability {
+/** Counts and logs what it is told of `what`. */
+export function createAvailability(context: KafkaContext, what: string): Availability {
   const { driver, logger, brokers } = context;
   const away = context.metrics.gauge('millrace_kafka_unavailable', 'Kafka clients whose brokers do not answer');
   let isAvailable = true;

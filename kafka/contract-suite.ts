@@ -5,7 +5,7 @@ import { silentLogger } from '../telemetry/logger.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import type { PartitionStream, RecordBatch, TopicPartition } from '../sources/source.ts';
-import type { Kafka, KafkaDriver, OutMessage } from './contract.ts';
+import type { Kafka, KafkaDriver, KafkaReader, OutMessage } from './contract.ts';
 import { membershipSuite } from './contract-suite-membership.ts';
 import { producerSuite } from './contract-suite-producer.ts';
 import { readerSuite } from './contract-suite-reader.ts';
@@ -24,15 +24,15 @@ export interface Bench {
 }
 
 /** The one suite that both client packages pass, each in a process of its own. */
-export function contractSuite(driver: KafkaDriver): void {
-  describeUnless([requireKafkaDriver(driver)], `Kafka by ${driver}`, () => {
+export function contractSuite(driver: KafkaDriver, reader: KafkaReader = 'client'): void {
+  describeUnless([requireKafkaDriver(driver)], `Kafka by ${driver}, reader ${reader}`, () => {
     let cluster: MockCluster;
     const opened: Kafka[] = [];
     const metrics = createMetrics();
     let topics = 0;
     const another = async (brokers = cluster.brokers): Promise<Kafka> => {
       const options = { driver, brokers, clientId: 'suite', logger: silentLogger, clock: systemClock, metrics };
-      const kafka = await openKafka({ ...options, isEmbedded: true });
+      const kafka = await openKafka({ ...options, isEmbedded: true, reader });
       opened.push(kafka);
       return kafka;
     };
@@ -73,6 +73,8 @@ export function contractSuite(driver: KafkaDriver): void {
     });
 
     readerSuite(given);
+    // Producer and membership are the client package's, whoever reads.
+    if (reader === 'direct') return;
     producerSuite(given);
     membershipSuite(given);
   });

@@ -6,6 +6,9 @@ import type { Header, Source, TopicPartition } from '../sources/source.ts';
  */
 export type KafkaDriver = 'node-rdkafka' | 'confluent';
 
+/** Where record bytes come from: the client package's `consume`, or Fetch requests of our own (`kafka/direct`). */
+export type KafkaReader = 'client' | 'direct';
+
 export interface OutMessage {
   readonly topic: string;
   readonly partition: number;

@@ -1,11 +1,12 @@
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { KafkaError, type Kafka, type KafkaDriver } from './contract.ts';
+import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader } from './contract.ts';
 import type { KafkaContext, KafkaSecurity } from './connection.ts';
 import { loadDriver } from './driver.ts';
 import { openMembership } from './membership.ts';
 import { openProducer } from './producer.ts';
+import { openDirectReader } from './direct/reader-direct.ts';
 import { openClientReader } from './reader-client.ts';
 
 export interface OpenKafkaOptions {
@@ -19,6 +20,8 @@ export interface OpenKafkaOptions {
   readonly security?: KafkaSecurity;
   /** Set for the embedded broker: every hole in offsets is a loss, timestamps are create times, groups are slow. */
   readonly isEmbedded?: boolean;
+  /** Where record bytes come from: the client package, or our own Fetch requests. Default `client`. */
+  readonly reader?: KafkaReader;
 }
 
 interface Closable {
@@ -61,7 +64,11 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
       librdkafkaVersion: driver.librdkafkaVersion,
       features: driver.features,
     },
-    reader: (readerOptions = {}) => keep(openClientReader(context, readerOptions)),
+    reader(readerOptions = {}) {
+      const openClient = () => openClientReader(context, readerOptions);
+      if (options.reader !== 'direct') return keep(openClient());
+      return keep(openDirectReader(context, { ...readerOptions, openOther: openClient }));
+    },
     producer: (producerOptions = {}) => keep(openProducer(context, producerOptions)),
     membership: (membershipOptions) => keep(openMembership(context, membershipOptions)),
     async close() {

@@ -58,7 +58,7 @@ function createReader(
   availability: Availability,
   queueBytesMax: number,
 ): Source {
-  const streams = createStreamSet();
+  const streams = createStreamSet<ReaderStream>();
   const loop: ConsumeLoop = createConsumeLoop(context, client, availability, streams);
   const owner: StreamOwner = {
     queueBytesMax,

@@ -30,7 +30,7 @@ export function createConsumeLoop(
   context: KafkaContext,
   client: NativeConsumer,
   availability: Availability,
-  streams: StreamSet,
+  streams: StreamSet<ReaderStream>,
 ): ConsumeLoop {
   const state = new LoopState(context, client, availability, streams);
   const done = state.run();
@@ -54,7 +54,7 @@ class LoopState {
   readonly #context: KafkaContext;
   readonly #client: NativeConsumer;
   readonly #availability: Availability;
-  readonly #streams: StreamSet;
+  readonly #streams: StreamSet<ReaderStream>;
   readonly #recordsTotal;
   readonly #queueBytes;
   readonly #ends: { topic: string; partition: number; offset: number }[] = [];
@@ -64,7 +64,12 @@ class LoopState {
   #mustCheck = false;
   #isProbing = false;
 
-  constructor(context: KafkaContext, client: NativeConsumer, availability: Availability, streams: StreamSet) {
+  constructor(
+    context: KafkaContext,
+    client: NativeConsumer,
+    availability: Availability,
+    streams: StreamSet<ReaderStream>,
+  ) {
     this.#context = context;
     this.#client = client;
     this.#availability = availability;

@@ -1,8 +1,7 @@
-import { SourceError, topicPartitionName, type TopicPartition } from '../sources/source.ts';
+import { SourceError, topicPartitionName, type SourceErrorCode, type TopicPartition } from '../sources/source.ts';
 import type { KafkaContext } from './connection.ts';
 import type { NativeConsumer } from './driver.ts';
 import { kafkaError, sourceError } from './errors.ts';
-import type { ReaderStream } from './reader-stream.ts';
 
 const queryTimeoutMs = 5_000;
 
@@ -35,8 +34,16 @@ export function queryRange(
 /** What a stream that the driver gave up on is to do, by what the partition holds now. */
 export type RangeVerdict = 'read-again' | 'wait-for-growth' | 'failed';
 
+/** What is judged of a stream. */
+export interface RangedStream {
+  readonly name: string;
+  readonly nextOffset: number;
+  readonly wasInRange: boolean;
+  fail(code: SourceErrorCode, message: string): void;
+}
+
 /** Judges, and fails the stream where its records are gone or were never there. */
-export function judgeRange(stream: ReaderStream, low: number, high: number): RangeVerdict {
+export function judgeRange(stream: RangedStream, low: number, high: number): RangeVerdict {
   const asked = stream.nextOffset;
   if (asked < low && stream.wasInRange) {
     stream.fail('gap', `records ${asked} to ${low - 1} of ${stream.name} are gone: it now begins at ${low}`);

@@ -1,11 +1,17 @@
-import type { ReaderStream } from './reader-stream.ts';
+/** What a set needs of a stream. */
+export interface SetMember {
+  readonly topic: string;
+  readonly partition: number;
+  readonly name: string;
+  isReady(): boolean;
+}
 
 /** The open streams of a reader, found by topic and partition for every message, and who waits for them. */
-export interface StreamSet {
-  add(stream: ReaderStream): void;
-  remove(stream: ReaderStream): void;
-  find(topic: string, partition: number): ReaderStream | undefined;
-  all(): readonly ReaderStream[];
+export interface StreamSet<S extends SetMember> {
+  add(stream: S): void;
+  remove(stream: S): void;
+  find(topic: string, partition: number): S | undefined;
+  all(): readonly S[];
   isAnyReady(): boolean;
   /** Resolves true as soon as `isReady` holds at a `wake`, false after `maxWaitMs`. */
   wait(isReady: () => boolean, maxWaitMs: number): Promise<boolean>;
@@ -15,12 +21,12 @@ export interface StreamSet {
 }
 
 /** An empty set. `add` throws where the partition is open already: one stream per partition and source. */
-export function createStreamSet(): StreamSet {
-  const byTopic = new Map<string, (ReaderStream | undefined)[]>();
+export function createStreamSet<S extends SetMember>(): StreamSet<S> {
+  const byTopic = new Map<string, (S | undefined)[]>();
   const waiting = new Map<() => void, (result: boolean) => void>();
   let hasEnded = false;
-  let all: readonly ReaderStream[] = [];
-  let last: ReaderStream | undefined;
+  let all: readonly S[] = [];
+  let last: S | undefined;
   return {
     add(stream) {
       const partitions = byTopic.get(stream.topic) ?? [];

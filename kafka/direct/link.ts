@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Connection, Writer, type ConnectionOptions } from '@platformatic/kafka';
+import type { KafkaSecurity } from '../connection.ts';
+import { KafkaError, type KafkaErrorCode } from '../contract.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A connection to one broker: requests out, the bytes of their answers back. */
+export interface Link {
+  /** Rejects with a `KafkaError`; the link is then of no further use. */
+  request(api: { readonly key: number; readonly version: number }, write: (writer: Writer) => Writer): Promise<Buffer>;
+  isOpen(): boolean;
+  close(): Promise<void>;
+}
+
+export interface LinkOptions {
+  readonly clientId: string;
+  readonly security: KafkaSecurity | undefined;
+  /** The longest that a request may take. */
+  readonly requestTimeoutMs: number;
+}
+
+const connectTimeoutMs = 5_000;
+
+/** Connects and logs in. Rejects with `kafka_not_authorised` where the broker refuses the login. */
+export async function openLink({ host, port }: Address, options: LinkOptions): Promise<Link> {
+  const connection = new Connection(options.clientId, {
+    connectTimeout: connectTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    maxInflights: 4,
+    ...securityOf(options.security, host),
+  });
+  const where = `${host}:${port}`;
+  // What fails is told by the calls below; without a listener an error event would end the process.
+  connection.on('error', () => {});
+  try {
+    await connection.connect(host, port);
+  } catch (error) {
+    throw linkError(error, `connect to ${where}`);
+  }
+  return {
+    request: ({ key, version }, write) =>
+      new Promise((resolve, reject) => {
+        const parse = (_id: number, _key: number, _version: number, reader: AnswerReader): Buffer => bytesOf(reader);
+        connection.send(
+          key,
+          version,
+          () => write(Writer.create()),
+          parse as never,
+          false,
+          false,
+          (error, bytes) => {
+            if (error) reject(linkError(error, `request ${key} to ${where}`));
+            else resolve(bytes as Buffer);
+          },
+        );
+      }),
+    isOpen: () => connection.isConnected(),
+    close: () => connection.close(),
+  };
+}
+
+/** The answer after its header, in one piece. */
+interface AnswerReader {
+  readonly buffer: { readonly buffer?: Buffer; slice(start: number): Buffer } | Buffer;
+  readonly position: number;
+}
+
+function bytesOf({ buffer, position }: AnswerReader): Buffer {
+  return Buffer.isBuffer(buffer) ? buffer.subarray(position) : buffer.slice(position);
+}
+
+function securityOf(security: KafkaSecurity | undefined, host: string): ConnectionOptions {
+  if (!security) return {};
+  const { protocol, mechanism = 'PLAIN', username, password, caFile, certificateFile, keyFile, keyPassword } = security;
+  const file = (name: 'ca' | 'cert' | 'key', path: string | undefined) => path && { [name]: readFileSync(path) };
+  const tls = {
+    ...file('ca', caFile),
+    ...file('cert', certificateFile),
+    ...file('key', keyFile),
+    ...(keyPassword && { passphrase: keyPassword }),
+  };
+  return {
+    ...(protocol.endsWith('ssl') && { tls, tlsServerName: isIP(host) === 0 }),
+    ...(protocol.startsWith('sasl') && {
+      sasl: { mechanism, ...(username && { username }), ...(password && { password }) },
+    }),
+  };
+}
+
+/** By the library's own codes, never by message text. */
+const codes: Readonly<Record<string, KafkaErrorCode>> = {
+  PLT_KFK_AUTHENTICATION: 'kafka_not_authorised',
+  PLT_KFK_NETWORK: 'kafka_unavailable',
+  PLT_KFK_TIMEOUT: 'kafka_timed_out',
+};
+
+function linkError(error: unknown, doing: string): KafkaError {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as Error & { code?: string };
+    if (code === 'PLT_KFK_AUTHENTICATION')
+      return new KafkaError('kafka_not_authorised', `${doing}: ${at.message}`, { cause: error });
+  }
+  const { code = '' } = (error ?? {}) as { code?: string };
+  const text = error instanceof Error ? error.message : String(error);
+  return new KafkaError(codes[code] ?? 'kafka_unavailable', `${doing}: ${text}`, { cause: error });
+}

@@ -1,0 +1,141 @@
+import type { Header, RecordBatch, TopicPartition } from '../../sources/source.ts';
+import { BatchError, type LogBatch } from './batches.ts';
+
+/** Batches of the log whose records lie in `bytes` as plain records. */
+export interface PlainBatches {
+  readonly bytes: Buffer;
+  readonly batches: readonly LogBatch[];
+}
+
+/**
+ * The records from `fromOffset` on as one batch of columns over the same bytes: nothing is copied but headers. Null when there
+ * are none. Throws a `BatchError` where a record does not end inside its batch.
+ */
+export function toRecordBatch(
+  tp: TopicPartition,
+  { bytes, batches }: PlainBatches,
+  fromOffset: number,
+): RecordBatch | null {
+  for (const { count, start, end, baseOffset: first } of batches)
+    if (count < 0 || count * recordBytesMin > end - start)
+      throw new BatchError(`the batch at offset ${first} is too short for ${count} records`);
+  const room = batches.reduce((sum, { count }) => sum + count, 0);
+  const columns = new Columns(room);
+  let headers: (readonly Header[])[] | null = null;
+  for (const batch of batches) headers = readBatch(bytes, batch, { columns, fromOffset, headers });
+  const { count, baseOffset } = columns;
+  if (count === 0) return null;
+  const { offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd } = columns;
+  return {
+    topic: tp.topic,
+    partition: tp.partition,
+    ...{ count, baseOffset: BigInt(baseOffset), offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd },
+    timestampType: batches.every(({ isAppendTime }) => isAppendTime) ? 'append' : 'create',
+    bytes,
+    headers,
+    nextOffset: BigInt(baseOffset + (offsetDeltas[count - 1] as number) + 1),
+  };
+}
+
+/** Length, attributes, time, offset, lengths of key and value, number of headers: a byte each. */
+const recordBytesMin = 7;
+
+class Columns {
+  count = 0;
+  baseOffset = 0;
+  readonly offsetDeltas: Int32Array;
+  readonly timestampsMs: Float64Array;
+  readonly keyStart: Int32Array;
+  readonly keyEnd: Int32Array;
+  readonly valueStart: Int32Array;
+  readonly valueEnd: Int32Array;
+
+  constructor(room: number) {
+    this.offsetDeltas = new Int32Array(room);
+    this.timestampsMs = new Float64Array(room);
+    this.keyStart = new Int32Array(room);
+    this.keyEnd = new Int32Array(room);
+    this.valueStart = new Int32Array(room);
+    this.valueEnd = new Int32Array(room);
+  }
+}
+
+interface Into {
+  readonly columns: Columns;
+  readonly fromOffset: number;
+  /** Null until a record has any. */
+  readonly headers: (readonly Header[])[] | null;
+}
+
+/** Where the last varint ended: the loop below reads seven a record, and an object each would cost more than the reading. */
+let at = 0;
+
+/** A zigzag varint. Up to 4 bytes by shifts; longer ones (times far from their batch's first) by arithmetic, exact below 2^53. */
+function varint(bytes: Buffer): number {
+  let byte = bytes[at++] as number;
+  if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
+  let value = byte & 0x7f;
+  for (let shift = 7; shift < 28; shift += 7) {
+    byte = bytes[at++] as number;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+  }
+  let large = value;
+  for (let unit = 2 ** 28; ; unit *= 128) {
+    byte = bytes[at++] as number;
+    if (byte === undefined || unit > 2 ** 63) throw new BatchError('a number in a record does not end');
+    large += (byte & 0x7f) * unit;
+    if (byte < 0x80) return large % 2 === 0 ? large / 2 : -(large + 1) / 2;
+  }
+}
+
+function readBatch(bytes: Buffer, batch: LogBatch, { columns, fromOffset, headers }: Into): Into['headers'] {
+  const { offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd } = columns;
+  let found = headers;
+  at = batch.start;
+  for (let i = 0; i < batch.count; i++) {
+    const length = varint(bytes);
+    const end = at + length;
+    if (!(length > 0 && end <= batch.end))
+      throw new BatchError(`a record at offset ${batch.baseOffset + i} does not end inside its batch`);
+    at++; // attributes, unused
+    const timestampDelta = varint(bytes);
+    const offset = batch.baseOffset + varint(bytes);
+    const keyLength = varint(bytes);
+    const key = at;
+    if (keyLength > 0) at += keyLength;
+    const valueLength = varint(bytes);
+    const value = at;
+    if (valueLength > 0) at += valueLength;
+    if (offset >= fromOffset) {
+      const row = columns.count++;
+      if (row === 0) columns.baseOffset = offset;
+      offsetDeltas[row] = offset - columns.baseOffset;
+      timestampsMs[row] = batch.isAppendTime ? batch.maxTimestampMs : batch.baseTimestampMs + timestampDelta;
+      keyStart[row] = keyLength < 0 ? -1 : key;
+      keyEnd[row] = keyLength < 0 ? -1 : key + keyLength;
+      valueStart[row] = valueLength < 0 ? -1 : value;
+      valueEnd[row] = valueLength < 0 ? -1 : value + valueLength;
+      const headerCount = varint(bytes);
+      if (headerCount > 0) {
+        found ??= Array.from({ length: columns.offsetDeltas.length }, () => []);
+        found[row] = readHeaders(bytes, headerCount);
+      }
+    }
+    if (!(at <= end)) throw new BatchError(`a record at offset ${offset} is longer than it says`);
+    at = end;
+  }
+  return found;
+}
+
+function readHeaders(bytes: Buffer, count: number): Header[] {
+  return Array.from({ length: count }, (): Header => {
+    const nameLength = varint(bytes);
+    const name = bytes.toString('utf8', at, at + nameLength);
+    at += nameLength;
+    const length = varint(bytes);
+    const start = at;
+    if (length > 0) at += length;
+    return [name, new Uint8Array(bytes.subarray(start, start + Math.max(0, length)))];
+  });
+}
