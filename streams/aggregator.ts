@@ -1,11 +1,14 @@
 // Folds one event into the windows of all views, in two steps: `plan` runs everything that may throw or refuse, `commit`
 // adds and cannot fail. So a record is in all its windows or in none.
 // Redelivery: knows no ids; duplicates were dropped before.
+import { AlignedPlacement } from './aligned-placement.ts';
 import type { TimedEvent } from './batch.ts';
-import { type Cell, type EmitRow, KeyedWindows } from './keyed-windows.ts';
+import { KeyCounts, type Placement } from './placement.ts';
+import { SessionPlacement } from './session-placement.ts';
 import type { View, ViewOutput } from './view.ts';
 import type { Missed } from './window-rows.ts';
-import { tumblingStartMs } from './windows.ts';
+import type { EmitRow, WindowStore } from './window-store.ts';
+import { checkWindow } from './windows.ts';
 
 export interface AggregatorOptions<E> {
   readonly views: readonly View<E>[];
@@ -18,80 +21,86 @@ export interface AggregatorOptions<E> {
 export interface OutputStore<E> {
   readonly view: View<E>;
   readonly output: ViewOutput;
-  readonly windows: KeyedWindows;
+  readonly windows: WindowStore;
 }
 
 /** What of the last `plan` concerns one view. */
 interface ViewPlan<E> {
   readonly view: View<E>;
-  readonly stores: readonly OutputStore<E>[];
-  /** How many windows hold a key. */
-  readonly keys: Map<string, number>;
+  readonly placements: readonly Placement[];
+  readonly missed: readonly ((startMs: number, endMs: number) => void)[];
+  readonly keys: KeyCounts;
   key: string;
   readonly values: unknown[];
-  /** By output: window start, or NaN where the window is missed, and the cell if there is one. */
-  readonly startMs: Float64Array;
-  readonly cells: (Cell | undefined)[];
 }
 
 /** Empty windows for all views; one event at a time. */
 export class Aggregator<E extends TimedEvent> {
   /** The watermark at which `drop` has something to do. */
   nextDropMs = Infinity;
-  keyCount = 0;
-  cellCount = 0;
   /** The windows that the planned event came too late for. */
   missed: Missed<E>[] = [];
   readonly stores: readonly OutputStore<E>[];
   private readonly options: AggregatorOptions<E>;
   private readonly plans: readonly ViewPlan<E>[];
 
+  /** Throws a RangeError for a window that cannot be. */
   constructor(options: AggregatorOptions<E>) {
     this.options = options;
-    this.plans = options.views.map((view) => ({
-      view,
-      stores: view.outputs.map((output) => ({ view, output, windows: new KeyedWindows(options.allowedLatenessMs) })),
-      keys: new Map(),
-      key: '',
-      values: view.fields.map(() => undefined),
-      startMs: new Float64Array(view.outputs.length),
-      cells: view.outputs.map(() => undefined),
-    }));
-    this.stores = this.plans.flatMap(({ stores }) => stores);
+    this.plans = options.views.map((view) => this.planOf(view));
+    this.stores = this.plans.flatMap(({ view, placements }) =>
+      // One placement for each output.
+      placements.map(({ store }, i) => ({ view, output: view.outputs[i] as ViewOutput, windows: store })),
+    );
+  }
+
+  get keyCount(): number {
+    return this.plans.reduce((count, { keys }) => count + keys.keyCount, 0);
+  }
+
+  get cellCount(): number {
+    return this.plans.reduce((count, { keys }) => count + keys.cellCount, 0);
+  }
+
+  private planOf(view: View<E>): ViewPlan<E> {
+    const keys = new KeyCounts();
+    const common = { fields: view.fields, keys, allowedLatenessMs: this.options.allowedLatenessMs };
+    const placements = view.outputs.map(({ window }) => {
+      checkWindow(window);
+      return window.kind === 'session' ? new SessionPlacement(window, common) : new AlignedPlacement(window, common);
+    });
+    const missed = view.outputs.map(({ name }) => (startMs: number, endMs: number): void => {
+      const { key, values } = plan;
+      this.missed.push({ output: name, key, startMs, endMs, fields: view.fields, values: [...values] });
+    });
+    const plan = { view, placements, missed, keys, key: '', values: view.fields.map(() => undefined) };
+    return plan;
   }
 
   /** Reads everything of `event` that windows need; changes no state. Throws what keys and fields throw. */
   plan(event: E, watermarkMs: number): void {
     if (this.missed.length > 0) this.missed = [];
     for (const plan of this.plans) {
+      const { placements, missed } = plan;
       plan.key = plan.view.keyOf(event);
       readValues(plan, event);
-      for (let i = 0; i < plan.stores.length; i++) this.planOutput(plan, i, event.eventTimeMs, watermarkMs);
+      for (let i = 0; i < placements.length; i++)
+        (placements[i] as Placement).plan(
+          plan.key,
+          event.eventTimeMs,
+          watermarkMs,
+          missed[i] as (typeof missed)[number],
+        );
     }
-  }
-
-  private planOutput(plan: ViewPlan<E>, i: number, eventTimeMs: number, watermarkMs: number): void {
-    const { output, windows, view } = plan.stores[i] as OutputStore<E>;
-    const startMs = tumblingStartMs(output.window.sizeMs, eventTimeMs);
-    const endMs = startMs + output.window.sizeMs;
-    if (endMs + this.options.allowedLatenessMs > watermarkMs) {
-      plan.startMs[i] = startMs;
-      plan.cells[i] = windows.find(startMs, plan.key);
-      return;
-    }
-    plan.startMs[i] = NaN;
-    plan.cells[i] = undefined;
-    const { key, values } = plan;
-    this.missed.push({ output: output.name, key, startMs, endMs, fields: view.fields, values: [...values] });
   }
 
   /** False when the planned event needs a key or a window more than the limits allow. */
   hasRoom(): boolean {
     let newKeys = 0;
     let newCells = 0;
-    for (const { cells, startMs, keys, key } of this.plans) {
+    for (const { placements, keys, key } of this.plans) {
       let needed = 0;
-      for (let i = 0; i < cells.length; i++) if (!cells[i] && !Number.isNaN(startMs[i])) needed++;
+      for (let i = 0; i < placements.length; i++) needed += (placements[i] as Placement).needed;
       if (needed > 0 && !keys.has(key)) newKeys++;
       newCells += needed;
     }
@@ -103,56 +112,25 @@ export class Aggregator<E extends TimedEvent> {
   /** Adds the planned event. Returns to how many windows. */
   commit(): number {
     let added = 0;
-    for (const plan of this.plans) {
-      const { fields } = plan.view;
-      for (let i = 0; i < plan.stores.length; i++) {
-        const startMs = plan.startMs[i] as number;
-        if (Number.isNaN(startMs)) continue;
-        const store = plan.stores[i] as OutputStore<E>;
-        const cell = plan.cells[i] ?? this.open(plan, store, startMs);
-        const { states } = cell;
-        for (let f = 0; f < fields.length; f++) {
-          const { aggregate } = (fields[f] as (typeof fields)[number])[1];
-          states[f] = aggregate.add(states[f], plan.values[f]);
-        }
-        store.windows.touch(startMs, cell);
-        added++;
+    for (const { placements, key, values } of this.plans) {
+      for (let i = 0; i < placements.length; i++) {
+        const placement = placements[i] as Placement;
+        added += placement.commit(key, values);
+        if (placement.needed > 0) this.nextDropMs = Math.min(this.nextDropMs, placement.store.nextDropMs);
       }
     }
     return added;
   }
 
-  private open(plan: ViewPlan<E>, { output, windows, view }: OutputStore<E>, startMs: number): Cell {
-    const key = ownCopy(plan.key);
-    const states = view.fields.map(([, { aggregate }]) => aggregate.init());
-    const cell = windows.open(startMs, startMs + output.window.sizeMs, key, states);
-    this.cellCount++;
-    this.countKey(plan.keys, key);
-    this.nextDropMs = Math.min(this.nextDropMs, windows.nextDropMs);
-    return cell;
-  }
-
-  private countKey(keys: Map<string, number>, key: string): void {
-    const held = keys.get(key);
-    if (held === undefined) this.keyCount++;
-    keys.set(key, (held ?? 0) + 1);
-  }
-
   /** Publishes and forgets the windows that take no more records at this watermark. */
   drop(watermarkMs: number, emitterOf: (view: View<E>, output: ViewOutput) => EmitRow): void {
     this.nextDropMs = Infinity;
-    for (const { stores, keys } of this.plans) {
-      const onDropped = ({ key }: Cell): void => {
-        this.cellCount--;
-        const held = keys.get(key) ?? 1;
-        if (held > 1) return void keys.set(key, held - 1);
-        keys.delete(key);
-        this.keyCount--;
-      };
-      for (const { view, output, windows } of stores) {
-        windows.drop(watermarkMs, emitterOf(view, output), onDropped);
-        this.nextDropMs = Math.min(this.nextDropMs, windows.nextDropMs);
-      }
+    for (const { view, placements, keys } of this.plans) {
+      placements.forEach(({ store }, i) => {
+        if (watermarkMs >= store.nextDropMs)
+          store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), ({ key }) => keys.release(key));
+        this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
+      });
     }
   }
 
@@ -163,12 +141,11 @@ export class Aggregator<E extends TimedEvent> {
   restore(state: unknown): void {
     const saved = state as readonly unknown[];
     let at = 0;
-    for (const { stores, keys } of this.plans) {
-      for (const { windows } of stores) {
-        windows.restore(saved[at++]);
-        this.cellCount += windows.cellCount;
-        this.nextDropMs = Math.min(this.nextDropMs, windows.nextDropMs);
-        for (const key of windows.keys()) this.countKey(keys, key);
+    for (const { placements, keys } of this.plans) {
+      for (const { store } of placements) {
+        store.restore(saved[at++]);
+        this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
+        for (const key of store.keys()) keys.hold(key);
       }
     }
   }
@@ -182,6 +159,3 @@ function readValues<E>({ view, values }: ViewPlan<E>, event: E): void {
     values[f] = value;
   }
 }
-
-/** V8 keeps the whole message alive behind a piece cut out of it: state holds its own copy. */
-const ownCopy = (key: string): string => ` ${key}`.slice(1);

@@ -3,29 +3,16 @@
 // when the watermark has passed its allowed lateness; rows come out by window start, then in the order in which keys came.
 // Redelivery: none of it knows ids; duplicates were dropped before.
 
-/** The aggregates of one key in one window. */
-export interface Cell {
-  readonly key: string;
-  states: unknown[];
-  /** True once it was published as final. */
-  isFinal: boolean;
-  /** True when it has changed since it was last published. */
-  hasChanged: boolean;
-}
+import type { Cell, EmitRow, WindowSpan, WindowStore } from './window-store.ts';
 
-export interface KeyedWindow {
-  readonly startMs: number;
-  readonly endMs: number;
+interface KeyedWindow extends WindowSpan {
   readonly cells: Map<string, Cell>;
   /** Cells with `hasChanged`, in the order in which they changed. */
   changed: Cell[];
   isClosed: boolean;
 }
 
-export type RowState = 'provisional' | 'final' | 'corrected';
-export type EmitRow = (window: KeyedWindow, cell: Cell, state: RowState) => void;
-
-export class KeyedWindows {
+export class KeyedWindows implements WindowStore {
   /** Nothing is to be closed, nothing to be dropped, before these times: what keeps the watermark cheap. */
   nextCloseMs = Infinity;
   nextDropMs = Infinity;
@@ -62,7 +49,6 @@ export class KeyedWindows {
     window.changed.push(cell);
   }
 
-  /** Emits the changes of closed windows, then closes those that end at or before `upToMs`. */
   publish(upToMs: number, emit: EmitRow): void {
     if (this.corrected.length > 0) {
       for (const window of this.corrected.sort(byStart)) emitChanges(window, emit);
@@ -77,7 +63,6 @@ export class KeyedWindows {
     }
   }
 
-  /** Emits what has changed in open windows since it was last emitted. */
   publishProvisional(emit: EmitRow): void {
     for (const window of this.sorted()) {
       if (window.isClosed || window.changed.length === 0) continue;
@@ -89,7 +74,6 @@ export class KeyedWindows {
     }
   }
 
-  /** Forgets the windows that take no more records at this watermark, closing them first; `publish` still emits their last changes. */
   drop(watermarkMs: number, emit: EmitRow, onDropped: (cell: Cell) => void): void {
     if (watermarkMs < this.nextDropMs) return;
     this.nextDropMs = Infinity;
@@ -127,7 +111,6 @@ export class KeyedWindows {
     return [...this.windows.values()].sort(byStart);
   }
 
-  /** Every open cell's key, for who counts them. */
   *keys(): Generator<string> {
     for (const window of this.windows.values()) yield* window.cells.keys();
   }

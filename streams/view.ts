@@ -1,5 +1,5 @@
 import type { NamedFields } from './window-rows.ts';
-import type { WindowSpec } from './windows.ts';
+import { type WindowSpec, reachOf } from './windows.ts';
 
 /** One result of a view: `name` is its `output` in rows. */
 export interface ViewOutput {
@@ -22,3 +22,7 @@ export const viewsShape = <E>(views: readonly View<E>[]): unknown =>
     fields: fields.map(([fieldName, { aggregate }]) => [fieldName, aggregate.name]),
     outputs: outputs.map((output) => [output.name, output.window]),
   }));
+
+/** How far behind the watermark the oldest event lies that any window of the views accepts, without allowed lateness. */
+export const viewsReachMs = <E>(views: readonly View<E>[]): number =>
+  Math.max(0, ...views.flatMap(({ outputs }) => outputs.map(({ window }) => reachOf(window))));

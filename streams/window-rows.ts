@@ -1,7 +1,8 @@
 import type { StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import type { Field } from './aggregates/aggregate.ts';
-import type { Cell, KeyedWindow, RowState } from './keyed-windows.ts';
 import { inputPositionOf, positionText } from './positions.ts';
+import type { ViewOutput } from './view.ts';
+import type { Cell, RowState, WindowSpan } from './window-store.ts';
 
 /** The aggregates of a view by the name that they have in results. */
 export type NamedFields<E> = readonly (readonly [name: string, field: Field<E>])[];
@@ -13,26 +14,29 @@ export function valuesOf<E>(fields: NamedFields<E>, states: readonly unknown[]):
   return values;
 }
 
-/** Body of a window result. A task that has no watermark yet says 0. */
+/** Body of a window result. A task that has no watermark yet says 0; a tombstone has no values. */
 export function windowRow<E>(
-  output: string,
+  { name, window: spec }: ViewOutput,
   fields: NamedFields<E>,
   batch: StreamBatch<E>,
-  window: KeyedWindow,
-  cell: Cell,
+  window: WindowSpan,
+  { key, states }: Pick<Cell, 'key' | 'states'>,
   state: RowState,
 ) {
+  const isTombstone = state === 'replaced' || state === 'tombstone';
+  // A hidden event within the gap before a session would have been part of it.
+  const needsFromMs = spec.kind === 'session' ? window.startMs - spec.gapMs : window.startMs;
   return {
     kind: 'window',
-    output,
-    key: cell.key,
+    output: name,
+    key,
     windowStartMs: window.startMs,
     windowEndMs: window.endMs,
-    state,
-    complete: window.startMs < batch.incompleteBeforeMs ? 0 : 1,
+    state: isTombstone ? 'tombstone' : state,
+    complete: needsFromMs < batch.incompleteBeforeMs ? 0 : 1,
     watermarkMs: Number.isFinite(batch.endWatermarkMs) ? batch.endWatermarkMs : 0,
     clockMs: batch.entry.clockMs,
-    values: valuesOf(fields, cell.states),
+    values: isTombstone ? {} : valuesOf(fields, states),
   };
 }
 

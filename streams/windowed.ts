@@ -5,10 +5,10 @@
 import { Aggregator } from './aggregator.ts';
 import type { Output, Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import { failureText } from './ingest.ts';
-import type { EmitRow } from './keyed-windows.ts';
 import { type Stage, stageOf } from './stage.ts';
 import { lateIdentity, lateRow, windowIdentity, windowRow } from './window-rows.ts';
 import type { View, ViewOutput } from './view.ts';
+import type { EmitRow } from './window-store.ts';
 
 export interface WindowedOptions<E> {
   readonly views: readonly View<E>[];
@@ -98,14 +98,14 @@ class Windowed<E extends TimedEvent> {
     this.aggregator.drop(watermarkMs, (view, output) => this.emitter(view, output, batch, outputs));
   }
 
-  private emitter(view: View<E>, { name }: ViewOutput, batch: StreamBatch<E>, outputs: Output[]): EmitRow {
+  private emitter(view: View<E>, output: ViewOutput, batch: StreamBatch<E>, outputs: Output[]): EmitRow {
     const { topics } = this.options;
     return (window, cell, state) =>
       outputs.push({
-        topic: state === 'provisional' ? topics.provisional : topics.windows,
+        topic: state === 'provisional' || state === 'replaced' ? topics.provisional : topics.windows,
         key: cell.key,
-        identity: windowIdentity(name, cell.key, window.startMs),
-        body: windowRow(name, view.fields, batch, window, cell, state),
+        identity: windowIdentity(output.name, cell.key, window.startMs),
+        body: windowRow(output, view.fields, batch, window, cell, state),
       });
   }
 

@@ -3,6 +3,7 @@ import type { Payment } from '../../events/payment.ts';
 import type { Result, WindowResult } from '../../events/results.ts';
 import { resultTopics } from '../../events/topics.ts';
 import { type PipelineOptions, createPipeline } from '../../pipeline.ts';
+import type { Processor } from '../../processors/processor.ts';
 import { type RevenueOptions, revenue } from '../../processors/revenue/revenue.ts';
 import type { LoggedRecord } from '../../streams/entry-log.ts';
 import type { Fold, FoldEntry, FoldOutput } from '../../tasks/contract.ts';
@@ -20,13 +21,18 @@ export interface RevenueCase extends Partial<RevenueOptions> {
 export function revenuePipeline(options: RevenueCase = {}): Fold {
   const { allowedLatenessMs = 0, provisionalEveryMs = 1e15, keysMax = 10_000, cellsMax } = options;
   const limits = cellsMax === undefined ? { keysMax } : { keysMax, cellsMax };
+  return pipelineOf(revenue({ allowedLatenessMs, provisionalEveryMs, ...limits }), options);
+}
+
+/** Any processor of payments in a pipeline of its own. */
+export function pipelineOf(processor: Processor<Payment>, options: Omit<RevenueCase, keyof RevenueOptions> = {}): Fold {
   return createPipeline({
-    processor: revenue({ allowedLatenessMs, provisionalEveryMs, ...limits }),
+    processor,
     decode: options.decode ?? decodeEvent,
     clockGuard: { maxFutureMs: options.maxFutureMs ?? 60_000, isCreateTimeTrusted: false },
     outOfOrdernessMs: options.outOfOrdernessMs ?? 5_000,
     dedupe: {
-      horizonMs: options.dedupeHorizonMs ?? 3_600_000 + allowedLatenessMs,
+      horizonMs: options.dedupeHorizonMs ?? processor.acceptsBehindMs,
       idsMax: options.dedupeIdsMax ?? 100_000,
     },
     shard: 0,
