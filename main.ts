@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import { createFsStore } from './checkpoints/fs.ts';
-import type { CheckpointStore } from './checkpoints/store.ts';
 import { buildPage, pageDir } from './cli/start/build-page.ts';
 import type { RunContext } from './cli/start/context.ts';
 import type { Page } from './cli/start/edges.ts';
 import { startInfrastructure, type Infrastructure } from './cli/start/infrastructure.ts';
+import { openStore } from './cli/start/open-store.ts';
 import { prepare } from './cli/start/prepare.ts';
 import { readyChecks } from './cli/start/readiness.ts';
 import { processorsOf } from './cli/start/processors-of.ts';
@@ -76,8 +74,3 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
 
 const isWanted = (name: string, { only, isDemo }: RunOptions): boolean =>
   (name !== 'generator' || isDemo) && (only?.includes(name) ?? true);
-
-function openStore({ config, clock, logger }: RunContext): Promise<CheckpointStore> {
-  const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');
-  return createFsStore({ folder, keep: config.snapshots.keep, clock, logger });
-}

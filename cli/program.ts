@@ -3,7 +3,9 @@ import packageJson from '../package.json' with { type: 'json' };
 import { configFileOf } from './config-file.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addExplainCommand } from './explain.ts';
+import { addDlqCommand } from './dlq.ts';
 import { addReplayCommand } from './replay.ts';
+import { addSnapshotCommands } from './snapshot.ts';
 import { addValidateCommand } from './validate.ts';
 import { addVerifyCommand } from './verify.ts';
 
@@ -20,6 +22,8 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
   addReplayCommand(program, env);
   addExplainCommand(program, env);
   addVerifyCommand(program, env);
+  addSnapshotCommands(program, env);
+  addDlqCommand(program, env);
   return program;
 }
 

@@ -1,20 +1,14 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
-import { connectGate } from '../embedded/gate-client.ts';
-import type { Producer } from '../kafka/contract.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import { FileError } from '../sources/file/error.ts';
 import { loadMapping } from '../sources/file/load-mapping.ts';
 import { badRowText, replayFile } from '../sources/file/replay.ts';
 import type { BadRow, FileFormat } from '../sources/file/rows.ts';
 import { systemClock } from '../telemetry/clock.ts';
-import { createLogger } from '../telemetry/logger.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import { readEmbeddedAddress } from './embedded-address.ts';
 import { configFileOf } from './config-file.ts';
-import { openConfiguredKafka } from './open-kafka.ts';
+import { connectBroker } from './connect-broker.ts';
 import { UsageError, exitCodes } from './options.ts';
 import { createProgressBar, resultText } from './replay-progress.ts';
 
@@ -35,7 +29,6 @@ export interface ReplayFlags {
 
 /** Bad rows named one by one; further ones are only counted. */
 const badRowsShownMax = 20;
-const brokerWaitMs = 15_000;
 
 /** Runs `millrace replay`; a mapping's faults are told here, the rest is thrown. */
 export async function runReplay(flags: ReplayFlags, env: NodeJS.ProcessEnv): Promise<void> {
@@ -53,7 +46,7 @@ async function replay(flags: ReplayFlags, env: NodeJS.ProcessEnv): Promise<void>
   const stopping = new AbortController();
   const stop = () => (stopping.signal.aborted ? process.exit(exitCodes.failed) : stopping.abort());
   process.on('SIGINT', stop).on('SIGTERM', stop);
-  const connection = await connectProducer(flags, config, env);
+  const connection = await connectBroker(flags, config, env);
   const bar = createProgressBar(process.stderr, systemClock.nowMs);
   let badRows = 0;
   const showBadRow = (bad: BadRow) => {
@@ -85,48 +78,6 @@ async function replay(flags: ReplayFlags, env: NodeJS.ProcessEnv): Promise<void>
     process.off('SIGINT', stop).off('SIGTERM', stop);
     await connection.close();
   }
-}
-
-interface Connection {
-  readonly producer: Producer;
-  close(): Promise<void>;
-}
-
-async function connectProducer(flags: ReplayFlags, config: Config, env: NodeJS.ProcessEnv): Promise<Connection> {
-  const { brokers, gateAddress } = addressOf(flags, config);
-  const logger = createLogger(config.log.level === 'info' ? 'warn' : config.log.level);
-  const isEmbedded = gateAddress !== '';
-  const gate = isEmbedded ? await connectGate(gateAddress).catch(() => noGate(gateAddress)) : undefined;
-  const parts = { clock: systemClock, logger, metrics: createMetrics(), env };
-  const kafka = await openConfiguredKafka(config, { brokers, isEmbedded }, parts);
-  const close = async () => {
-    await kafka.close();
-    await gate?.close();
-  };
-  const waiting = new AbortController();
-  const opened = await Promise.race([
-    kafka.producer({ lingerMs: 5, ...(gate && { gate }) }),
-    systemClock.sleep(brokerWaitMs, waiting.signal).then(() => null),
-  ]);
-  waiting.abort();
-  if (opened) return { producer: opened, close };
-  await close();
-  throw new UsageError(`no broker answers at ${brokers}; is it running, and is that its address?`);
-}
-
-/** As told, as configured, or the embedded broker that runs on the same data folder. */
-function addressOf(flags: ReplayFlags, { kafka, embedded }: Config): { brokers: string; gateAddress: string } {
-  const brokers = flags.brokers ?? kafka.brokers;
-  if (brokers !== '') return { brokers, gateAddress: flags.gate ?? kafka.gate };
-  const running = readEmbeddedAddress(embedded.dataDir);
-  if (running) return { brokers: running.brokers, gateAddress: flags.gate ?? running.gate };
-  throw new UsageError(
-    'no broker: none is configured, and no embedded one runs on this data folder; run `npm start` beside, or give --brokers',
-  );
-}
-
-function noGate(address: string): never {
-  throw new UsageError(`no gate answers at ${address}; is that embedded broker still running?`);
 }
 
 function mappingFile(name: string): string {

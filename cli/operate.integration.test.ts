@@ -1,0 +1,123 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../telemetry/clock.ts';
+import { describeUnless, requireChdb, requireKafkaDriver } from '../tests/requirements.ts';
+
+const program = fileURLToPath(new URL('./millrace.mjs', import.meta.url));
+const reasons = [requireKafkaDriver('node-rdkafka'), requireChdb()];
+
+// The commands of an operator against a millrace that runs, as two processes of a user would meet.
+describeUnless(reasons, 'commands beside a started millrace', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-operate-'));
+  let service: ChildProcess;
+  let clickhouse: ClickHouseClient;
+  let url = '';
+  const env: Record<string, string> = {
+    ...{ PATH: process.env['PATH'] ?? '', UV_THREADPOOL_SIZE: '16', MILLRACE_KAFKA_DRIVER: 'node-rdkafka' },
+    ...{ MILLRACE_SERVER_PORT: '0', MILLRACE_EMBEDDED_CLICKHOUSE_PORT: '0', MILLRACE_EMBEDDED_DATA_DIR: folder },
+    ...{
+      MILLRACE_LOG_LEVEL: 'error',
+      MILLRACE_TASKS_OWNER_SILENCE_MS: '2000',
+      MILLRACE_TASKS_OWNER_HEARTBEAT_MS: '500',
+    },
+  };
+
+  beforeAll(async () => {
+    service = spawn(process.execPath, [program, 'start', '--no-demo'], { stdio: ['ignore', 'pipe', 'ignore'], env });
+    let text = '';
+    for await (const chunk of service.stdout ?? []) if ((text += String(chunk)).includes('Ctrl-C')) break;
+    const found = /SQL\s+curl '(http:\/\/[^/]+:(\d+))/.exec(text);
+    url = /Page\s+(\S+)/.exec(text)?.[1] ?? '';
+    clickhouse = createClient({ url: found?.[1] ?? '' });
+    env['MILLRACE_EMBEDDED_CLICKHOUSE_PORT'] = found?.[2] ?? '';
+  }, 90_000);
+
+  afterAll(async () => {
+    await clickhouse?.close();
+    const ended = new Promise((resolve) => service.once('exit', resolve));
+    service.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }, 30_000);
+
+  const millrace = (...args: readonly string[]): Promise<{ code: number; out: string; err: string }> =>
+    new Promise((resolve) => {
+      const child = execFile(process.execPath, [program, ...args], { env }, (_, out, err) =>
+        resolve({ code: child.exitCode ?? -1, out, err }),
+      );
+    });
+  const pay = async (ids: readonly string[], over: object = {}): Promise<void> => {
+    const events = ids.map((id) => ({
+      ...{
+        id,
+        type: 'payment',
+        version: 2,
+        source: 'operate',
+        eventTimeMs: systemClock.nowMs(),
+        key: 'c',
+        cardId: 'c',
+      },
+      ...{ amountMinor: 100, currency: 'EUR', country: 'IS', ...over },
+    }));
+    const answer = await fetch(`${url}/v1/events`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(events),
+    });
+    expect(answer.status).toBeLessThan(300);
+  };
+  const rows = async (query: string): Promise<readonly (readonly string[])[]> =>
+    (await clickhouse.query({ query, format: 'JSONCompactStringsEachRow' })).json<string[]>();
+  const payments = `SELECT sum(count) FROM millrace.revenue_final WHERE output = 'country_1m' AND key = 'IS/EUR'`;
+
+  test('[D4] takes a snapshot by name, lists it, restores it: the same tables again, of a new epoch', async () => {
+    await pay(['a1', 'a2', 'a3']);
+    await expect.poll(() => rows(payments), { timeout: 30_000 }).toEqual([['3']]);
+    const created = await millrace('snapshot', 'create', 'before', '--pipeline', 'revenue');
+    expect(created).toMatchObject({ code: 0, err: '' });
+    expect(created.out).toMatch(/^revenue\.v1\..*~before\n$/);
+    expect((await millrace('snapshot', 'create', 'before', '--pipeline', 'revenue')).code).toBe(2);
+    const listed = await millrace('snapshot', 'list', '--json', '--pipeline', 'revenue');
+    const labels = listed.out
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { label?: string }).label);
+    expect(labels).toContain('before');
+
+    await pay(['b1', 'b2']);
+    await expect.poll(() => rows(payments), { timeout: 30_000 }).toEqual([['5']]);
+    const epochs = `SELECT max(epoch) FROM millrace.window_results WHERE pipeline = 'revenue'`;
+    const [before] = (await rows(epochs))[0] ?? [];
+    const restored = await millrace('restore', '--at', 'before');
+    expect(restored).toMatchObject({ code: 0, err: '' });
+    expect(restored.out).toBe(`revenue: epoch ${Number(before) + 1} begins at before\n`);
+    await expect.poll(() => rows(epochs), { timeout: 60_000 }).toEqual([[String(Number(before) + 1)]]);
+    await pay(['c1']);
+    await expect.poll(() => rows(payments), { timeout: 30_000 }).toEqual([['6']]);
+    expect((await millrace('restore', '--at', 'never')).code).toBe(2);
+    expect(await millrace('gap', 'list', '--pipeline', 'revenue')).toMatchObject({
+      code: 0,
+      out: 'revenue: nothing is missing\n',
+    });
+  }, 180_000);
+
+  test('[A7] lists a dead letter once, whoever refused it, and sends it again once', async () => {
+    await pay(['future'], { eventTimeMs: systemClock.nowMs() + 75_000, country: 'NO' });
+    const list = async () => (await millrace('dlq', 'list', '--json', '--reason', 'future')).out.trim();
+    await expect.poll(list, { timeout: 30_000, interval: 2_000 }).not.toBe('');
+    const letter = JSON.parse(await list()) as { id: string; pipelines: string[]; topic: string };
+    expect(letter).toMatchObject({ topic: 'payments', pipelines: ['fraud', 'revenue'] });
+    const dry = await millrace('dlq', 'redrive', letter.id, '--dry-run');
+    expect(dry.out).toBe('1 would be sent again\n');
+    expect(await millrace('dlq', 'redrive', letter.id)).toMatchObject({ code: 0, out: '1 sent again\n' });
+    // Its time has not come by then, or it has: either way it was read again, as a record of its own.
+    const again = `SELECT count() FROM millrace.events WHERE has(headers.name, 'millrace-redrive')`;
+    await expect.poll(() => rows(again), { timeout: 30_000 }).toEqual([['1']]);
+    expect((await millrace('dlq', 'redrive', letter.id)).code).toBe(2);
+  }, 120_000);
+});
