@@ -1,12 +1,14 @@
 import type { AnyEvent } from '../events/catalog.ts';
 import { fraud, type FraudOptions } from './fraud/fraud.ts';
 import type { Processor } from './processor.ts';
+import { recommendations, type RecommendationsOptions } from './recommendations/recommendations.ts';
 import { type RevenueOptions, revenue } from './revenue/revenue.ts';
 
 /** Options of every processor, by its name. */
 export interface ProcessorOptions {
   readonly revenue: RevenueOptions;
   readonly fraud: FraudOptions;
+  readonly recommendations: RecommendationsOptions;
 }
 
 /** A pipeline can be made of any of these: it hands a processor only events of the types that it takes. */
@@ -16,6 +18,7 @@ export type AnyProcessor = Processor<AnyEvent>;
 export const processors = (options: ProcessorOptions): readonly AnyProcessor[] => [
   forAnyEvent(revenue(options.revenue)),
   forAnyEvent(fraud(options.fraud)),
+  forAnyEvent(recommendations(options.recommendations)),
 ];
 
 /** `ofTypes` stands before every processor: no other event reaches it. */

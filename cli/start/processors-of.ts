@@ -6,10 +6,12 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
   const { allowedLatenessMs, provisionalEveryMs } = time;
   const { keysMax } = limits;
   const { coolDownMs, alertUpdateEveryMs } = pipelines.fraud;
+  const { enabled: _, ...recommendations } = pipelines.recommendations;
   const isOn: Readonly<Record<string, { readonly enabled: boolean }>> = pipelines;
   const all = processors({
     revenue: { allowedLatenessMs, provisionalEveryMs, keysMax },
     fraud: { keysMax, coolDownMs, alertUpdateEveryMs },
+    recommendations: { keysMax, ...recommendations },
   });
   return all.filter(({ name }) => isOn[name]?.enabled ?? true);
 }
