@@ -152,7 +152,9 @@ const pipelines = z.strictObject({
       halfLifeMs: whole(1_800_000, 60_000, 10_800_000).describe('After so long an action counts half of what it did.'),
       coVisitWindowMs: whole(86_400_000, 3_600_000, 2_419_200_000).describe('How far back sessions count.'),
       sessionGapMs: whole(1_800_000, 1_000, 86_400_000).describe('A session ends when nothing came for so long.'),
-      trendingEveryMs: whole(2_000, 100, 3_600_000).describe('Step at which trending lists that changed are published.'),
+      trendingEveryMs: whole(2_000, 100, 3_600_000).describe(
+        'Step at which trending lists that changed are published.',
+      ),
       coVisitedEveryMs: whole(5_000, 100, 3_600_000).describe('The same of co-visited lists.'),
       listItemsMax: whole(20, 1, 100).describe('Items of a list.'),
     })

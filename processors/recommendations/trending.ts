@@ -9,7 +9,12 @@ import { trendingReason } from './reason.ts';
 import { dropBefore } from './tiles.ts';
 
 /** What an action counts. */
-export const actionWeights: Readonly<Record<Interaction['action'], number>> = { view: 1, click: 2, cart: 4, purchase: 8 };
+export const actionWeights: Readonly<Record<Interaction['action'], number>> = {
+  view: 1,
+  click: 2,
+  cart: 4,
+  purchase: 8,
+};
 
 /** The list over all items. A category of this name has no list of its own. */
 export const allKey = 'all';
