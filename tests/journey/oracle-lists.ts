@@ -113,16 +113,16 @@ async function make(places: readonly (readonly OracleClick[])[], { url, database
 async function compareLists(
   expected: ReadonlyMap<string, ExpectedList>,
   clockMs: number,
-  list: 'trending' | 'co_visited',
+  kind: 'trending' | 'co_visited',
   { url, database }: Stored,
 ): Promise<Comparison> {
   const sql = `SELECT toUnixTimestamp64Milli(slot), key, items, toUnixTimestamp64Milli(event_time), toUnixTimestamp64Milli(clock)
-    FROM ${database}.recommendation_lists FINAL WHERE pipeline = 'recommendations' AND list = '${list}' FORMAT JSONCompactEachRow`;
+    FROM ${database}.recommendation_lists FINAL WHERE pipeline = 'recommendations' AND list = '${kind}' FORMAT JSONCompactEachRow`;
   const counts = { compared: 0, missing: 0, extra: 0, different: 0 };
   const examples: string[] = [];
-  const note = (kind: 'missing' | 'extra' | 'different', identity: string, detail = '') => {
-    counts[kind] += 1;
-    if (examples.length < examplesMax) examples.push(`${kind}: ${identity} ${detail}`.trimEnd());
+  const note = (what: 'missing' | 'extra' | 'different', identity: string, detail = '') => {
+    counts[what] += 1;
+    if (examples.length < examplesMax) examples.push(`${what}: ${identity} ${detail}`.trimEnd());
   };
   const seen = new Set<string>();
   for await (const line of queryLines(url, sql)) {
