@@ -37,6 +37,8 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'keysMax',
     'listItemsMax',
     'clientsMax',
+    'rowsMax',
+    'concurrentMax',
   ];
   const days = (path: readonly string[]) => path.includes('ttlDays');
   const odd = listOptions().filter(({ type, path }) => {

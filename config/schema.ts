@@ -85,6 +85,17 @@ const clickhouse = z.strictObject({
     .describe('How long rows are kept.'),
 });
 
+const sql = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether POST /v1/query and the SQL page may ask.'),
+  user: text().describe('ClickHouse user that it runs as, with rights to read only; empty: clickhouse.user.'),
+  passwordRef: secretRef().describe('Reference to the password of sql.user.'),
+  rowsMax: whole(10_000, 1, 1_000_000).describe('Rows of one answer; what is more is cut off, and said so.'),
+  resultBytesMax: whole(16_777_216, 1_024).describe('Bytes of one answer.'),
+  memoryBytesMax: whole(1_073_741_824, 1_048_576).describe('Memory of one statement.'),
+  timeMaxMs: whole(10_000, 1_000, 600_000).describe('Time of one statement.'),
+  concurrentMax: whole(4, 1, 100).describe('Statements that run at a time; more are answered 429.'),
+});
+
 const embedded = z.strictObject({
   dataDir: z.string().min(1).max(4_096).default('./data').describe('Folder for the embedded ClickHouse and snapshots.'),
   clickhousePort: port(18_123).describe('Port of the embedded ClickHouse, on loopback; 0: any free one.'),
@@ -189,6 +200,7 @@ export const configSchema = z.strictObject({
   server: server.prefault({}).describe('HTTP, the page, and the live socket.'),
   kafka: kafka.prefault({}).describe('The broker.'),
   clickhouse: clickhouse.prefault({}).describe('Where results and the archive are stored.'),
+  sql: sql.prefault({}).describe('Questions of people, reading only.'),
   embedded: embedded.prefault({}).describe('The embedded broker and ClickHouse, used where no real one is named.'),
   snapshots: snapshots.prefault({}).describe('What a restarted task goes on from.'),
   tasks: tasks.prefault({}).describe('How input is ordered and folded.'),
