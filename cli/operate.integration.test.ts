@@ -111,7 +111,7 @@ describeUnless(reasons, 'commands beside a started millrace', () => {
     const list = async () => (await millrace('dlq', 'list', '--json', '--reason', 'future')).out.trim();
     await expect.poll(list, { timeout: 30_000, interval: 2_000 }).not.toBe('');
     const letter = JSON.parse(await list()) as { id: string; pipelines: string[]; topic: string };
-    expect(letter).toMatchObject({ topic: 'payments', pipelines: ['fraud', 'revenue'] });
+    expect(letter).toMatchObject({ topic: 'payments', pipelines: ['fraud', 'predictions', 'revenue'] });
     const dry = await millrace('dlq', 'redrive', letter.id, '--dry-run');
     expect(dry.out).toBe('1 would be sent again\n');
     expect(await millrace('dlq', 'redrive', letter.id)).toMatchObject({ code: 0, out: '1 sent again\n' });

@@ -35,10 +35,10 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'pipelineDepth',
     'seed',
     'keysMax',
-    'listItemsMax',
     'clientsMax',
-    'rowsMax',
-    'concurrentMax',
+    'seriesMax',
+    'anomalyScore',
+    'alarmsPerDayMax',
   ];
   const days = (path: readonly string[]) => path.includes('ttlDays');
   const odd = listOptions().filter(({ type, path }) => {

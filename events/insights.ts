@@ -15,8 +15,6 @@ export interface RankedItem {
   readonly score: number;
   /** For a person, e.g. "14 sessions in 2 h viewed both". */
   readonly reason: string;
-  /** In a personal list: what it was found by. One item seen: its co-visited ones; several: all of theirs together; then what trends. */
-  readonly from?: 'trending' | 'co_visited' | 'personal';
 }
 
 /**
@@ -33,13 +31,14 @@ export interface RecommendationList extends InsightBase {
 
 /**
  * One minute of one series on `millrace.predictions`: what was forecast for it and, once it is over, what it was. Identity:
- * (pipeline, version, metric, key, targetMs, horizonMinutes).
+ * (pipeline, version, metric, key, targetMs, horizonMinutes). Told when the minute closes: itself (horizon 0), and what is then
+ * said of the minutes 1, 15 and 60 ahead.
  */
 export interface Prediction extends InsightBase {
   readonly kind: 'prediction';
   /** `revenue`, `volume`, `decline_rate`. */
   readonly metric: string;
-  /** `all`, or a country with its currency, e.g. `FR/EUR`. */
+  /** `all` (of revenue `all/EUR`: sums stay within a currency), or a country with its currency, e.g. `FR/EUR`. */
   readonly key: string;
   /** Start of the minute that it is about. */
   readonly targetMs: number;
@@ -55,7 +54,25 @@ export interface Prediction extends InsightBase {
   readonly isAnomaly: boolean;
 }
 
-/** The live score of a series' forecaster, with each closed minute. Identity: (pipeline, version, metric, key, targetMs). */
+/**
+ * Every one of the next 60 minutes of one series, from the newest closed one on; a newer row replaces it. Identity: (pipeline, version,
+ * metric, key).
+ */
+export interface ForecastBand extends InsightBase {
+  readonly kind: 'forecast-band';
+  readonly metric: string;
+  readonly key: string;
+  /** Start of the first minute; the others follow, one value each. */
+  readonly fromMs: number;
+  readonly forecast: readonly number[];
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+}
+
+/**
+ * The live score of a series' forecaster and detector, of the newest minute that an entry closes and of the last one of each hour.
+ * Identity: (pipeline, version, metric, key, targetMs).
+ */
 export interface ForecastScore extends InsightBase {
   readonly kind: 'forecast-score';
   readonly metric: string;
@@ -67,4 +84,7 @@ export interface ForecastScore extends InsightBase {
   /** Part of the last day's actuals that lay inside their interval. */
   readonly coverage: number;
   readonly samples: number;
+  /** Alarms in the last day, and whether they were so many that the detector has muted itself. */
+  readonly alarms: number;
+  readonly isMuted: boolean;
 }

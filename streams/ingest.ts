@@ -31,6 +31,8 @@ export type Decode<E> = (bytes: Uint8Array, start: number, end: number) => Decod
 
 export interface IngestOptions<E> {
   readonly decode: Decode<E>;
+  /** By topic, where values are no events of the catalog: results that a task reads. */
+  readonly decodeOf?: ReadonlyMap<string, Decode<E>>;
   readonly clockGuard: ClockGuardOptions;
 }
 
@@ -56,10 +58,11 @@ export function ingest<E extends TimedEvent>(options: IngestOptions<E>): Stage<F
 function ingestBatch<E extends TimedEvent>(
   batch: RecordBatch,
   clockMs: number,
-  { decode, clockGuard }: IngestOptions<E>,
+  { decode: decodeAny, decodeOf, clockGuard }: IngestOptions<E>,
   records: StreamRecord<E>[],
   rejected: Rejected[],
 ): void {
+  const decode = decodeOf?.get(batch.topic) ?? decodeAny;
   for (let index = 0; index < batch.count; index++) {
     const decoded = decodeRecord(decode, batch, index);
     if (decoded.kind !== 'event') {

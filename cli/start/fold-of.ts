@@ -1,4 +1,6 @@
 import type { Config } from '../../config/schema.ts';
+import { decodeDecision } from '../../events/decision-made.ts';
+import { resultTopics } from '../../events/topics.ts';
 import { createPipeline } from '../../pipeline.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import type { Fold } from '../../tasks/contract.ts';
@@ -23,6 +25,7 @@ export function foldOf(
   const fold = createPipeline({
     processor,
     decode: decoderOf(processor, metrics),
+    decodeOf: new Map([[resultTopics.decisions, decodeDecision]]),
     clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: isEmbeddedBroker },
     outOfOrdernessMs: config.time.outOfOrdernessMs,
     dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },

@@ -89,6 +89,5 @@ async function ownBroker(
 async function ownClickHouse({ config, logger, clock }: RunContext): Promise<EmbeddedClickHouse | null> {
   if (config.clickhouse.url !== '') return null;
   const dataDir = join(config.embedded.dataDir, 'clickhouse');
-  const { database } = config.clickhouse;
-  return startEmbeddedClickHouse({ dataDir, database, port: config.embedded.clickhousePort, logger, clock });
+  return startEmbeddedClickHouse({ dataDir, port: config.embedded.clickhousePort, logger, clock });
 }

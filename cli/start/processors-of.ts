@@ -3,15 +3,18 @@ import { type AnyProcessor, processors } from '../../processors/index.ts';
 
 /** The processors that this configuration runs, in the order of the page. */
 export function processorsOf({ time, limits, pipelines }: Config): readonly AnyProcessor[] {
-  const { allowedLatenessMs, provisionalEveryMs } = time;
+  const { allowedLatenessMs, provisionalEveryMs, outOfOrdernessMs } = time;
   const { keysMax } = limits;
   const { coolDownMs, alertUpdateEveryMs } = pipelines.fraud;
-  const { enabled: _, ...recommendations } = pipelines.recommendations;
+  const { seriesMax, anomalyScore, warmUpMs, alarmsPerDayMax } = pipelines.predictions;
   const isOn: Readonly<Record<string, { readonly enabled: boolean }>> = pipelines;
   const all = processors({
     revenue: { allowedLatenessMs, provisionalEveryMs, keysMax },
     fraud: { keysMax, coolDownMs, alertUpdateEveryMs },
-    recommendations: { keysMax, ...recommendations },
+    predictions: {
+      ...{ allowedLatenessMs, outOfOrdernessMs, seriesMax },
+      ...{ limit: anomalyScore, warmUpMinutes: Math.ceil(warmUpMs / 60_000), alarmsPerDayMax },
+    },
   });
   return all.filter(({ name }) => isOn[name]?.enabled ?? true);
 }

@@ -50,6 +50,11 @@ async function generatorService({ infrastructure, config, clock, logger, metrics
   return owning(generator, [producer]);
 }
 
+/** What tasks are rebuilt from: the inputs of all, and the results that one of them reads. */
+const archivedInputs = (processors: ServiceParts['processors']): readonly string[] => [
+  ...new Set([...inputTopics, ...processors.flatMap(({ inputs }) => inputs)]),
+];
+
 async function clickhouseService(parts: ServiceParts): Promise<Service> {
   const { infrastructure, config, epoch, clock, metrics } = parts;
   const orders = parts.processors.map(({ name, version }) => orderTopic(name, version));
@@ -61,7 +66,7 @@ async function clickhouseService(parts: ServiceParts): Promise<Service> {
     database,
     reader,
     membership: await memberOf(parts, clickhouseGroup, [...inputTopics, ...orders, ...results]),
-    topics: { inputs: inputTopics, orders, results },
+    topics: { inputs: archivedInputs(parts.processors), orders, results },
     epoch: epoch.incarnation,
     limits: { batchRowsMax, batchBytesMax, batchWaitMs },
     ttlDays,

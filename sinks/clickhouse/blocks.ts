@@ -10,7 +10,7 @@ import {
 import { eachArchiveRow, type ArchiveRow } from './archive-rows.ts';
 import { readResult } from './result-records.ts';
 import { writeAlert, writeDecision, writeDelivery } from './decision-rows.ts';
-import { writeForecastScore, writePrediction, writeRecommendationList } from './insight-rows.ts';
+import { writeForecastBand, writeForecastScore, writePrediction, writeRecommendationList } from './insight-rows.ts';
 import type { StoredResult } from './result-checks.ts';
 import type { RecordBatch } from '../../sources/source.ts';
 
@@ -19,7 +19,8 @@ import type { RecordBatch } from '../../sources/source.ts';
  * Guarantees that every record taken becomes exactly one row, in `sink_rejects` when it is not what its topic promises.
  * Redelivery: the same rows again.
  */
-export type TopicKind = 'input' | 'order' | 'result';
+/** `read-result`: a result that a task reads: stored as a row, and archived so that the task can be rebuilt. */
+export type TopicKind = 'input' | 'order' | 'result' | 'read-result';
 
 export interface Gap {
   readonly topic: string;
@@ -61,8 +62,11 @@ export function createBlocks(epoch: number, onReject: (topic: string, reason: st
   return {
     add: (batch, kind, previousOffset) => {
       if (kind === 'result') return eachArchiveRow(batch, epoch, previousOffset, takeResult);
-      const buffer = bufferOf(kind === 'input' ? 'events' : 'order_log');
-      return eachArchiveRow(batch, epoch, previousOffset, (row) => writeArchiveRow(buffer, row));
+      const buffer = bufferOf(kind === 'order' ? 'order_log' : 'events');
+      return eachArchiveRow(batch, epoch, previousOffset, (row) => {
+        writeArchiveRow(buffer, row);
+        if (kind === 'read-result') takeResult(row);
+      });
     },
     addGap: (gap) => {
       const gaps = bufferOf('archive_gaps');
@@ -105,6 +109,8 @@ function writeResult(bufferOf: (table: TableName) => RowBuffer, result: StoredRe
       return writeRecommendationList(bufferOf('recommendation_lists'), result);
     case 'prediction':
       return writePrediction(bufferOf('predictions'), result);
+    case 'forecast-band':
+      return writeForecastBand(bufferOf('forecast_bands'), result);
     case 'forecast-score':
       return writeForecastScore(bufferOf('forecast_scores'), result);
   }

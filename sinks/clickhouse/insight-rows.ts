@@ -1,4 +1,4 @@
-import type { ForecastScore, Prediction, RecommendationList } from '../../events/insights.ts';
+import type { ForecastBand, ForecastScore, Prediction, RecommendationList } from '../../events/insights.ts';
 import { producerColumns, writeProducer } from './producer-columns.ts';
 import { writeNullableF64, type RowWriter } from './row-binary.ts';
 
@@ -9,7 +9,8 @@ import { writeNullableF64, type RowWriter } from './row-binary.ts';
 export const insightTables = {
   recommendation_lists: `pipeline, version, list, key, slot, items, event_time, clock, ${producerColumns}`,
   predictions: `pipeline, version, metric, key, target, horizon_minutes, forecast, low, high, actual, anomaly_score, is_anomaly, clock, ${producerColumns}`,
-  forecast_scores: `pipeline, version, metric, key, target, mean_absolute_error, naive_mean_absolute_error, coverage, samples, clock, ${producerColumns}`,
+  forecast_scores: `pipeline, version, metric, key, target, mean_absolute_error, naive_mean_absolute_error, coverage, samples, alarms, is_muted, clock, ${producerColumns}`,
+  forecast_bands: `pipeline, version, metric, key, starts, forecast, low, high, clock, ${producerColumns}`,
 } as const;
 
 /** A chart of what trended needs no finer steps, and a table of every change would be a hundred times larger. */
@@ -46,11 +47,25 @@ export function writeForecastScore(to: RowWriter, score: ForecastScore): void {
   to.f64(score.naiveMeanAbsoluteError);
   to.f64(score.coverage);
   to.u32(score.samples);
+  to.u32(score.alarms);
+  to.u8(score.isMuted ? 1 : 0);
   to.timeMs(score.clockMs);
   writeProducer(to, score.revision, score.producer);
 }
 
-function writeSeries(to: RowWriter, { pipeline, version, metric, key, targetMs }: Prediction | ForecastScore): void {
+export function writeForecastBand(to: RowWriter, band: ForecastBand): void {
+  writeSeries(to, { ...band, targetMs: band.fromMs });
+  for (const values of [band.forecast, band.low, band.high]) {
+    to.length(values.length);
+    for (const value of values) to.f64(value);
+  }
+  to.timeMs(band.clockMs);
+  writeProducer(to, band.revision, band.producer);
+}
+
+type SeriesRow = Pick<Prediction, 'pipeline' | 'version' | 'metric' | 'key' | 'targetMs'>;
+
+function writeSeries(to: RowWriter, { pipeline, version, metric, key, targetMs }: SeriesRow): void {
   to.text(pipeline);
   to.u32(version);
   to.text(metric);

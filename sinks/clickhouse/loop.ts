@@ -201,7 +201,7 @@ function topicKinds(topics: ClickHouseSinkOptions['topics']): (topic: string) =>
   const kinds = new Map<string, TopicKind>([
     ...topics.inputs.map((topic) => [topic, 'input'] as const),
     ...topics.orders.map((topic) => [topic, 'order'] as const),
-    ...topics.results.map((topic) => [topic, 'result'] as const),
+    ...topics.results.map((topic) => [topic, topics.inputs.includes(topic) ? 'read-result' : 'result'] as const),
   ]);
   return (topic) => {
     const kind = kinds.get(topic);

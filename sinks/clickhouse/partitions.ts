@@ -39,15 +39,9 @@ export async function openPartitions(
 ): Promise<readonly Opened[]> {
   const committed = await options.membership.committed(wanted);
   const nextOf = new Map(committed.map((entry) => [topicPartitionName(entry), entry.nextOffset]));
-  const tried = await Promise.allSettled(
+  return Promise.all(
     wanted.map((place) => openPartition(options, place, nextOf.get(topicPartitionName(place)) ?? -1n)),
   );
-  const opened = tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const failed = tried.find((one) => one.status === 'rejected');
-  if (!failed) return opened;
-  // All or none: a stream left open would refuse the next try, for ever.
-  for (const one of opened) if (one.kind === 'open') one.partition.stream.close();
-  throw failed.reason;
 }
 
 async function openPartition(options: PartitionsOptions, place: TopicPartition, committed: bigint): Promise<Opened> {
@@ -59,7 +53,7 @@ async function openPartition(options: PartitionsOptions, place: TopicPartition, 
   const previousOffset =
     kind === 'result'
       ? committed - 1n
-      : await archivedBefore(options.client, options.database, kind === 'input' ? 'events' : 'order_log', {
+      : await archivedBefore(options.client, options.database, kind === 'order' ? 'order_log' : 'events', {
           ...place,
           epoch: options.epoch,
           nextOffset: committed,

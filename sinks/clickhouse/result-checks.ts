@@ -1,5 +1,5 @@
 import type { Alert, Decision, DeliveryAttempt } from '../../events/decisions.ts';
-import type { ForecastScore, Prediction, RecommendationList } from '../../events/insights.ts';
+import type { ForecastBand, ForecastScore, Prediction, RecommendationList } from '../../events/insights.ts';
 import type { Result } from '../../events/results.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Result } from '../../events/results.ts';
  * Pure: the same record is judged the same whenever it is redelivered.
  */
 export type StoredResult =
-  Result | Decision | Alert | DeliveryAttempt | RecommendationList | Prediction | ForecastScore;
+  Result | Decision | Alert | DeliveryAttempt | RecommendationList | Prediction | ForecastBand | ForecastScore;
 
 type Check = (value: unknown) => boolean;
 
@@ -24,6 +24,7 @@ const isBoolean: Check = (value) => typeof value === 'boolean';
 const isNumberOrNull: Check = (value) => value === null || Number.isFinite(value);
 const isU32OrNull: Check = (value) => value === null || isU32(value);
 const isArray: Check = (value) => Array.isArray(value);
+const isNumbers: Check = (value) => Array.isArray(value) && value.every(isNumber);
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isFeatures: Check = (value) =>
   isObject(value) && Object.values(value as object).every((each) => isNumberOrNull(each) || isBoolean(each));
@@ -55,7 +56,8 @@ const base = {
 const window = { output: isText, key: isText, windowStartMs: isMs, windowEndMs: isMs, watermarkMs: isMsOrNull };
 
 const transition = oneOf('raised', 'updated', 'retracted', 'resolved');
-const series = { metric: isText, key: isText, targetMs: isMs, clockMs: isMs };
+const metric = { metric: isText, key: isText, clockMs: isMs };
+const series = { ...metric, targetMs: isMs };
 
 /** What each kind must have, by path. */
 export const checksOf: {
@@ -170,6 +172,7 @@ export const checksOf: {
     anomalyScore: isNumberOrNull,
     isAnomaly: isBoolean,
   },
+  'forecast-band': { ...base, ...metric, fromMs: isMs, forecast: isNumbers, low: isNumbers, high: isNumbers },
   'forecast-score': {
     ...base,
     ...series,
@@ -177,5 +180,7 @@ export const checksOf: {
     naiveMeanAbsoluteError: isNumber,
     coverage: isNumber,
     samples: isU32,
+    alarms: isU32,
+    isMuted: isBoolean,
   },
 };

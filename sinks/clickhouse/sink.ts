@@ -29,7 +29,7 @@ export interface ClickHouseSinkOptions {
     readonly inputs: readonly string[];
     /** Archived as order logs. */
     readonly orders: readonly string[];
-    /** Stored as rows of results. */
+    /** Stored as rows of results; archived as well where they are among the inputs. */
     readonly results: readonly string[];
   };
   /** Incarnation of the topics: part of every archived record's identity. */

@@ -121,6 +121,7 @@ export function testScore(orderOffset: number, changes: Partial<ForecastScore> =
     naiveMeanAbsoluteError: 8,
     coverage: 0.9,
     samples: 1_440,
+    ...{ alarms: 2, isMuted: false },
     ...changes,
   };
 }

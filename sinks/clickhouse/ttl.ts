@@ -34,6 +34,7 @@ export async function applyTtl(client: ClickHouseClient, database: string, days:
     ['recommendation_lists', 'inserted_at', days.recommendations],
     ['predictions', 'inserted_at', days.predictions],
     ['forecast_scores', 'inserted_at', days.predictions],
+    ['forecast_bands', 'inserted_at', days.predictions],
   ];
   const current = await currentTtls(client, database);
   for (const [table, column, kept] of wanted) {

@@ -43,8 +43,8 @@ export interface SimProcess {
   isUp(): boolean;
   crash(): void;
   pause(ms: number): void;
-  /** Moves its clock; true when it goes back. */
-  skew(ms: number): boolean;
+  /** Moves its clock, also back. */
+  skew(ms: number): void;
   /** Runs inside the process after `ms`, unless it has crashed. */
   after(ms: number, run: () => void): void;
 }
@@ -66,22 +66,14 @@ export function createSimProcess(time: VirtualTime, name: string): SimProcess {
     isUp: () => isUp,
     crash: () => (isUp = false),
     pause: (ms) => (pausedUntilMs = time.nowMs() + ms),
-    skew(ms) {
-      const isBack = ms < skewMs;
-      skewMs = ms;
-      return isBack;
-    },
+    skew: (ms) => (skewMs = ms),
     clock: {
       nowMs: () => time.nowMs() + skewMs,
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve();
-          const done = (): void => {
-            signal?.removeEventListener('abort', done);
-            resolve();
-          };
-          signal?.addEventListener('abort', done, { once: true });
-          after(Math.max(1, ms), done);
+          signal?.addEventListener('abort', () => resolve(), { once: true });
+          after(Math.max(1, ms), resolve);
         }),
     },
   };
