@@ -9,7 +9,7 @@ import { type IngestOptions, ingest } from './streams/ingest.ts';
 import { ofTypes } from './streams/of-types.ts';
 import { rejects } from './streams/rejects.ts';
 import { stamp } from './streams/stamp.ts';
-import { type WatermarkOptions, watermark } from './streams/watermark.ts';
+import { type WatermarkOptions, type WatermarkStage, watermark } from './streams/watermark.ts';
 import type { Fold, FoldEntry, FoldOutput } from './tasks/contract.ts';
 
 export interface PipelineOptions<E> extends IngestOptions<TimedEvent>, WatermarkOptions {
@@ -17,6 +17,8 @@ export interface PipelineOptions<E> extends IngestOptions<TimedEvent>, Watermark
   readonly dedupe: DedupeOptions;
   readonly shard: number;
   readonly shards: number;
+  /** A broken one, for a simulation that must notice. */
+  readonly createWatermark?: (options: WatermarkOptions) => WatermarkStage<E>;
 }
 
 /** Raised when the form of snapshots changes. */
@@ -27,13 +29,13 @@ const CODEC_VERSION = 1;
  * processor; what comes out has its position. Every operator is synchronous: `next` returns when the entry is folded.
  */
 export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>): Fold {
-  const { processor, shard, shards } = options;
+  const { processor, shard, shards, createWatermark = watermark } = options;
   const { name: pipeline, version, inputs, eventTypes, stateShape, acceptsBehindMs } = processor;
   if (options.dedupe.horizonMs < acceptsBehindMs)
     throw new RangeError(`${pipeline}: ids must be remembered for ${acceptsBehindMs} ms at least`);
 
   const decoded = ingest<E>(options as unknown as IngestOptions<E>);
-  const timed = watermark<E>({ ...options, timelessTopics: processor.timelessInputs ?? [] });
+  const timed = createWatermark({ ...options, timelessTopics: processor.timelessInputs ?? [] });
   const taken = ofTypes<E>(eventTypes);
   const unique = dedupe<E>(options.dedupe);
   const processed = processor.create();

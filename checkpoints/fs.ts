@@ -1,11 +1,30 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/promises';
+import * as nodeFiles from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { byNewest, isOfTask, parseSnapshotName, snapshotName, superfluous } from './name.ts';
 import { CheckpointError } from './store.ts';
 import type { CheckpointStore, SnapshotEntry } from './store.ts';
+
+/** What the store needs of `node:fs/promises`; a simulation hands in a disk that tears. */
+export interface Files {
+  mkdir(path: string, options: { readonly recursive: true }): Promise<unknown>;
+  readdir(path: string): Promise<string[]>;
+  readFile(path: string): Promise<Buffer>;
+  stat(path: string): Promise<{ readonly mtimeMs: number }>;
+  unlink(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  open(path: string, flags: 'r' | 'w'): Promise<OpenFile>;
+}
+
+interface OpenFile {
+  writeFile(data: Uint8Array): Promise<void>;
+  sync(): Promise<void>;
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<unknown>;
+  stat(): Promise<{ readonly size: number }>;
+  close(): Promise<void>;
+}
 
 export interface FsStoreOptions {
   /** One folder for all tasks of this host; made when it is missing. */
@@ -14,6 +33,8 @@ export interface FsStoreOptions {
   readonly keep: number;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly logger: Logger;
+  /** `node:fs/promises` when absent. */
+  readonly files?: Files;
 }
 
 /** File: magic (8), SHA-256 of the payload (32), time of saving in ms as float64 (8), payload. */
@@ -28,20 +49,20 @@ const temporaryAgeMs = 600_000;
  * is reported once and read as absent. `save` rejects with a `CheckpointError`, and the files before it stay.
  */
 export async function createFsStore(options: FsStoreOptions): Promise<CheckpointStore> {
-  const { folder, keep, clock, logger } = options;
+  const { folder, keep, clock, logger, files = nodeFiles } = options;
   const reported = new Set<string>();
   let counter = 0;
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await files.mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw toCheckpointError(error);
   });
-  await removeTemporaries(folder, clock.nowMs());
+  await removeTemporaries(files, folder, clock.nowMs());
 
   const list: CheckpointStore['list'] = async (task) => {
     const entries: SnapshotEntry[] = [];
-    for (const file of await readFolder(folder)) {
+    for (const file of await readFolder(files, folder)) {
       const id = file.endsWith(suffix) ? parseSnapshotName(file.slice(0, -suffix.length)) : null;
       if (!id || !isOfTask(id, task)) continue;
-      const header = await readHeader(join(folder, file));
+      const header = await readHeader(files, join(folder, file));
       if (header) entries.push({ ...id, name: snapshotName(id), ...header });
     }
     return entries.sort(byNewest);
@@ -63,20 +84,20 @@ export async function createFsStore(options: FsStoreOptions): Promise<Checkpoint
       sha256.copy(header, 8);
       header.writeDoubleLE(savedAtMs, 40);
       try {
-        await writeWhole(folder, `${temporary}${process.pid}-${counter++}`, name + suffix, [header, bytes]);
+        await writeWhole(files, folder, `${temporary}${process.pid}-${counter++}`, name + suffix, [header, bytes]);
       } catch (error) {
         throw toCheckpointError(error);
       }
       reported.delete(name);
       for (const old of superfluous(await list(id), keep))
-        await unlink(join(folder, old.name + suffix)).catch(() => undefined);
+        await files.unlink(join(folder, old.name + suffix)).catch(() => undefined);
       return { ...id, name, sha256: sha256.toString('hex'), sizeBytes: bytes.length, savedAtMs };
     },
     async load(name) {
       if (!parseSnapshotName(name)) return null;
       let file: Buffer;
       try {
-        file = await readFile(join(folder, name + suffix));
+        file = await files.readFile(join(folder, name + suffix));
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return null;
         throw toCheckpointError(error);
@@ -91,22 +112,28 @@ export async function createFsStore(options: FsStoreOptions): Promise<Checkpoint
 }
 
 /** Writes beside, syncs, renames, syncs the folder; leaves nothing behind when it fails. */
-async function writeWhole(folder: string, from: string, to: string, parts: readonly Uint8Array[]): Promise<void> {
+async function writeWhole(
+  files: Files,
+  folder: string,
+  from: string,
+  to: string,
+  parts: readonly Uint8Array[],
+): Promise<void> {
   const path = join(folder, from);
   try {
-    const file = await open(path, 'w');
+    const file = await files.open(path, 'w');
     try {
       for (const part of parts) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(path, join(folder, to));
+    await files.rename(path, join(folder, to));
   } catch (error) {
-    await unlink(path).catch(() => undefined);
+    await files.unlink(path).catch(() => undefined);
     throw error;
   }
-  const directory = await open(folder, 'r');
+  const directory = await files.open(folder, 'r');
   try {
     await directory.sync();
   } finally {
@@ -114,19 +141,22 @@ async function writeWhole(folder: string, from: string, to: string, parts: reado
   }
 }
 
-async function readFolder(folder: string): Promise<string[]> {
+async function readFolder(files: Files, folder: string): Promise<string[]> {
   try {
-    return await readdir(folder);
+    return await files.readdir(folder);
   } catch (error) {
     throw toCheckpointError(error);
   }
 }
 
 /** A file too short for a header is listed too: damaged ones are to be seen. Null when it has gone meanwhile. */
-async function readHeader(path: string): Promise<Pick<SnapshotEntry, 'sha256' | 'sizeBytes' | 'savedAtMs'> | null> {
+async function readHeader(
+  files: Files,
+  path: string,
+): Promise<Pick<SnapshotEntry, 'sha256' | 'sizeBytes' | 'savedAtMs'> | null> {
   const header = Buffer.alloc(headerBytes);
   try {
-    const file = await open(path, 'r');
+    const file = await files.open(path, 'r');
     try {
       await file.read(header, 0, headerBytes, 0);
       const { size } = await file.stat();
@@ -142,12 +172,12 @@ async function readHeader(path: string): Promise<Pick<SnapshotEntry, 'sha256' | 
 }
 
 /** What a crash in the middle of a save left behind. */
-async function removeTemporaries(folder: string, nowMs: number): Promise<void> {
-  for (const file of await readFolder(folder)) {
+async function removeTemporaries(files: Files, folder: string, nowMs: number): Promise<void> {
+  for (const file of await readFolder(files, folder)) {
     if (!file.startsWith(temporary)) continue;
     const path = join(folder, file);
-    const age = await stat(path).catch(() => null);
-    if (age && nowMs - age.mtimeMs > temporaryAgeMs) await unlink(path).catch(() => undefined);
+    const age = await files.stat(path).catch(() => null);
+    if (age && nowMs - age.mtimeMs > temporaryAgeMs) await files.unlink(path).catch(() => undefined);
   }
 }
 

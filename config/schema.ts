@@ -85,6 +85,17 @@ const clickhouse = z.strictObject({
     .describe('How long rows are kept.'),
 });
 
+const sql = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether POST /v1/query and the SQL page may ask.'),
+  user: text().describe('ClickHouse user that it runs as, with rights to read only; empty: clickhouse.user.'),
+  passwordRef: secretRef().describe('Reference to the password of sql.user.'),
+  rowsMax: whole(10_000, 1, 1_000_000).describe('Rows of one answer; what is more is cut off, and said so.'),
+  resultBytesMax: whole(16_777_216, 1_024).describe('Bytes of one answer.'),
+  memoryBytesMax: whole(1_073_741_824, 1_048_576).describe('Memory of one statement.'),
+  timeMaxMs: whole(10_000, 1_000, 600_000).describe('Time of one statement.'),
+  concurrentMax: whole(4, 1, 100).describe('Statements that run at a time; more are answered 429.'),
+});
+
 const embedded = z.strictObject({
   dataDir: z.string().min(1).max(4_096).default('./data').describe('Folder for the embedded ClickHouse and snapshots.'),
   clickhousePort: port(18_123).describe('Port of the embedded ClickHouse, on loopback; 0: any free one.'),
@@ -146,6 +157,20 @@ const pipelines = z.strictObject({
     })
     .prefault({})
     .describe('A decision on every payment, by rules over rolling features; alerts.'),
+  recommendations: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether it runs.'),
+      halfLifeMs: whole(1_800_000, 60_000, 10_800_000).describe('After so long an action counts half of what it did.'),
+      coVisitWindowMs: whole(86_400_000, 3_600_000, 2_419_200_000).describe('How far back sessions count.'),
+      sessionGapMs: whole(1_800_000, 1_000, 86_400_000).describe('A session ends when nothing came for so long.'),
+      trendingEveryMs: whole(2_000, 100, 3_600_000).describe(
+        'Step at which trending lists that changed are published.',
+      ),
+      coVisitedEveryMs: whole(5_000, 100, 3_600_000).describe('The same of co-visited lists.'),
+      listItemsMax: whole(20, 1, 100).describe('Items of a list.'),
+    })
+    .prefault({})
+    .describe('What trends, what goes together, a list for every visitor.'),
   predictions: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Whether it runs.'),
@@ -187,6 +212,7 @@ export const configSchema = z.strictObject({
   server: server.prefault({}).describe('HTTP, the page, and the live socket.'),
   kafka: kafka.prefault({}).describe('The broker.'),
   clickhouse: clickhouse.prefault({}).describe('Where results and the archive are stored.'),
+  sql: sql.prefault({}).describe('Questions of people, reading only.'),
   embedded: embedded.prefault({}).describe('The embedded broker and ClickHouse, used where no real one is named.'),
   snapshots: snapshots.prefault({}).describe('What a restarted task goes on from.'),
   tasks: tasks.prefault({}).describe('How input is ordered and folded.'),

@@ -10,6 +10,8 @@ export interface EngineRequest {
   readonly settings: ReadonlyMap<string, string>;
   /** Values for `{name:Type}`, in ClickHouse's escaped form. */
   readonly params: ReadonlyMap<string, string>;
+  /** Takes on only the rights of this role. */
+  readonly role: string | null;
 }
 
 export interface EngineResult {
@@ -41,11 +43,11 @@ const unknownCode = 210;
 const memoryBytesMax = Math.min(4 * 2 ** 30, Math.floor(totalmem() / 2));
 
 /**
- * Opens the engine on a directory, which one process may hold at a time. One session per request (0.6 ms): on a shared one,
+ * Opens the engine on a directory, which one process may hold at a time, with a configuration file of ClickHouse's. One session per request (0.6 ms): on a shared one,
  * settings leak from call to call and an insert waits behind a query.
  */
-export function openEngine(dataDir: string): Engine {
-  const keepsItOpen = new Session(dataDir);
+export function openEngine(dataDir: string, configFile: string): Engine {
+  const keepsItOpen = new Session(dataDir, { connectionArgs: [`--config-file=${configFile}`] });
   return {
     run: async (request) => {
       const session = openSession(dataDir);
@@ -78,7 +80,7 @@ function openSession(dataDir: string): Session {
 }
 
 /** `readonly` goes last: after it nothing can be set. */
-function preambleOf({ database, settings, params }: EngineRequest): string {
+function preambleOf({ database, settings, params, role }: EngineRequest): string {
   const sets = [...settings]
     .filter(([name]) => name !== 'readonly')
     .map(([name, value]) => `${name} = ${literal(value)}`);
@@ -86,11 +88,13 @@ function preambleOf({ database, settings, params }: EngineRequest): string {
   const readonly = settings.get('readonly');
   return [
     sets.length > 0 ? `SET ${sets.join(', ')};` : '',
-    database === null ? '' : `USE \`${database.replace(/[\\`]/g, '\\$&')}\`;`,
+    database === null ? '' : `USE ${identifier(database)};`,
+    role === null ? '' : `SET ROLE ${identifier(role)};`,
     readonly === undefined ? '' : `SET readonly = ${literal(readonly)};`,
   ].join('\n');
 }
 
+const identifier = (name: string): string => `\`${name.replace(/[\\`]/g, '\\$&')}\``;
 const literal = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`;
 
 function engineError(error: unknown): EngineError {

@@ -150,6 +150,7 @@ async function run(options: FrontOptions, asked: FrontRequest, sql: string): Pro
     database: asked.database,
     settings: asked.settings,
     params: asked.params,
+    role: asked.role,
   });
 }
 

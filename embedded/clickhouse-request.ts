@@ -9,6 +9,8 @@ export interface FrontRequest {
   readonly query: string;
   readonly queryId: string | null;
   readonly database: string | null;
+  /** A role to take on instead of all rights. */
+  readonly role: string | null;
   readonly defaultFormat: string;
   readonly settings: ReadonlyMap<string, string>;
   readonly params: ReadonlyMap<string, string>;
@@ -68,6 +70,7 @@ export function readFrontRequest(request: IncomingMessage): FrontRequest {
     query: url.searchParams.get('query') ?? '',
     queryId: url.searchParams.get('query_id'),
     database: url.searchParams.get('database') ?? header(request, 'x-clickhouse-database'),
+    role: url.searchParams.get('role'),
     defaultFormat: url.searchParams.get('default_format') ?? header(request, 'x-clickhouse-format') ?? 'TabSeparated',
     settings,
     params,

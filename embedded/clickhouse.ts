@@ -9,6 +9,8 @@ import type { ChildMessage } from './clickhouse-child.ts';
 export interface EmbeddedClickHouseOptions {
   /** Kept between starts; one process at a time. */
   readonly dataDir: string;
+  /** What the role `millrace_sql` may read; millrace unless told. */
+  readonly database?: string;
   /** 0: any free one, kept over restarts. */
   readonly port: number;
   readonly logger: Logger;
@@ -108,7 +110,7 @@ async function startChild(
   options: EmbeddedClickHouseOptions,
   port: number,
 ): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawnChild(resolve(options.dataDir), port);
+  const child = spawnChild(resolve(options.dataDir), port, options.database ?? 'millrace');
   const said: string[] = [];
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     if (said.length < 20) said.push(text.slice(0, 2_000));
@@ -125,10 +127,10 @@ async function startChild(
 }
 
 /** With a clean environment: what the engine can read of ours, SQL could. UTC, so that no default depends on the machine. */
-function spawnChild(dataDir: string, port: number): ChildProcess {
+function spawnChild(dataDir: string, port: number, database: string): ChildProcess {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const { PATH, HOME, TMPDIR } = process.env;
-  return fork(fileURLToPath(new URL('./clickhouse-child.ts', import.meta.url)), [dataDir, String(port)], {
+  return fork(fileURLToPath(new URL('./clickhouse-child.ts', import.meta.url)), [dataDir, String(port), database], {
     execArgv: ['--import', tsx],
     env: {
       TZ: 'UTC',

@@ -4,10 +4,11 @@ import { type Interaction, interactionV1 } from './interaction.ts';
 import { type Label, labelV1 } from './label.ts';
 import { type Payment, type PaymentV1, paymentV1, paymentV2, upcastPaymentV1 } from './payment.ts';
 import { type ListEntry, listEntryV1, type Rule, ruleV1, type Thresholds, thresholdsV1 } from './rule.ts';
+import { type Served, servedV1 } from './served.ts';
 import { type InputTopic, rulesTopic } from './topics.ts';
 
 /** Any event in its newest version. */
-export type AnyEvent = Payment | Interaction | Label | Rule | Thresholds | ListEntry;
+export type AnyEvent = Payment | Interaction | Served | Label | Rule | Thresholds | ListEntry;
 
 export interface EventVersion {
   readonly version: number;
@@ -36,6 +37,7 @@ export const catalog: ReadonlyMap<string, EventType> = new Map(
       { version: 2, schema: paymentV2, upcast: null },
     ]),
     eventType('interaction', 'interactions', [{ version: 1, schema: interactionV1, upcast: null }]),
+    eventType('served', 'interactions', [{ version: 1, schema: servedV1, upcast: null }]),
     eventType('label', 'labels', [{ version: 1, schema: labelV1, upcast: null }]),
     eventType('rule', rulesTopic, [{ version: 1, schema: ruleV1, upcast: null }]),
     eventType('thresholds', rulesTopic, [{ version: 1, schema: thresholdsV1, upcast: null }]),

@@ -15,6 +15,8 @@ export interface RankedItem {
   readonly score: number;
   /** For a person, e.g. "14 sessions in 2 h viewed both". */
   readonly reason: string;
+  /** In a personal list: what it was found by. One item seen: its co-visited ones; several: all of theirs together; then what trends. */
+  readonly from?: 'trending' | 'co_visited' | 'personal';
 }
 
 /**

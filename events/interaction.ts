@@ -15,6 +15,8 @@ export const interactionV1 = z.object({
   quantity: z.int().min(1).max(1_000_000).optional(),
   country: countryField.optional(),
   deviceId: idField.optional(),
+  /** Of the served list that the item was found in. */
+  attributionId: idField.optional(),
 });
 
 /** The newest version: what pipelines see. */

@@ -3,12 +3,14 @@ import type { TimedEvent } from '../streams/batch.ts';
 import { fraud, type FraudOptions } from './fraud/fraud.ts';
 import { predictions, type PredictionsOptions } from './predictions/predictions.ts';
 import type { Processor } from './processor.ts';
+import { recommendations, type RecommendationsOptions } from './recommendations/recommendations.ts';
 import { type RevenueOptions, revenue } from './revenue/revenue.ts';
 
 /** Options of every processor, by its name. */
 export interface ProcessorOptions {
   readonly revenue: RevenueOptions;
   readonly fraud: FraudOptions;
+  readonly recommendations: RecommendationsOptions;
   readonly predictions: PredictionsOptions;
 }
 
@@ -19,6 +21,7 @@ export type AnyProcessor = Processor<AnyEvent>;
 export const processors = (options: ProcessorOptions): readonly AnyProcessor[] => [
   forAnyEvent(revenue(options.revenue)),
   forAnyEvent(fraud(options.fraud)),
+  forAnyEvent(recommendations(options.recommendations)),
   forAnyEvent(predictions(options.predictions)),
 ];
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { requireRight } from './guard.ts';
 
 /** Decisions on the payments of one id, one a source; empty when none is stored. */
 export type DecisionsOf = (paymentId: string) => Promise<readonly object[]>;
@@ -27,7 +28,7 @@ export const decisionRoute =
   (app: FastifyInstance): void => {
     app.get<{ Params: { id: string }; Querystring: { source?: string } }>(
       '/v1/decisions/:id',
-      { schema },
+      { schema, onRequest: requireRight('decisions') },
       async ({ params: { id }, query: { source } }, reply) => {
         const stored = await decisionsOf(id).catch(() => null);
         if (!stored)

@@ -1,7 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LiveCredential } from '../live/messages.ts';
-import type { Authenticate } from '../live/principal.ts';
+import { mayRead, type Authenticate, type Principal } from '../live/principal.ts';
 import { isLocalRequest, type Access } from './access.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; null where nobody was asked for. */
+    principal: Principal | null;
+  }
+}
 
 /** Reachable without a credential: they tell nothing but whether we are well, and the page, which holds no data. */
 const isOpen = (path: string): boolean => path !== '/metrics' && !path.startsWith('/v1/');
@@ -11,6 +18,7 @@ const isOpen = (path: string): boolean => path !== '/metrics' && !path.startsWit
  * (`Authorization: Bearer …` or `X-Api-Key`) unless the request comes from this machine.
  */
 export function guard(app: FastifyInstance, access: Access, authenticate: Authenticate): void {
+  app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => {
     const { host, origin } = request.headers;
     if (!access.allowsHost(host))
@@ -20,11 +28,22 @@ export function guard(app: FastifyInstance, access: Access, authenticate: Authen
     const [path = ''] = request.url.split('?', 1);
     if (isOpen(path)) return;
     const outcome = await authenticate(credentialOf(request), { isLocal: isLocalRequest(request.raw) });
-    if (outcome.kind === 'ok') return;
+    if (outcome.kind === 'ok') {
+      request.principal = outcome.principal;
+      return;
+    }
     void reply.header('www-authenticate', 'Bearer');
     return refuse(reply, 401, 'unauthorised', outcome.message);
   });
 }
+
+/** For a route: a token whose claim `channels` does not cover `name` is answered 403. */
+export const requireRight =
+  (name: string) =>
+  async ({ principal }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> =>
+    principal && !mayRead(principal, name)
+      ? refuse(reply, 403, 'forbidden', `the token gives no right to ${name}: see its claim channels`)
+      : undefined;
 
 /** A JWT has two dots; a key that looks like one is to be sent as `X-Api-Key`. */
 function credentialOf({ headers }: FastifyRequest): LiveCredential {

@@ -7,6 +7,10 @@ import type { StreamBatch } from '../streams/batch.ts';
 const all = processors({
   revenue: { allowedLatenessMs: 3_600_000, provisionalEveryMs: 1_000, keysMax: 1_000 },
   fraud: { keysMax: 1_000, coolDownMs: 600_000, alertUpdateEveryMs: 30_000 },
+  recommendations: {
+    ...{ keysMax: 1_000, halfLifeMs: 1_800_000, coVisitWindowMs: 86_400_000, sessionGapMs: 1_800_000 },
+    ...{ trendingEveryMs: 2_000, coVisitedEveryMs: 5_000, listItemsMax: 20 },
+  },
   predictions: {
     ...{ allowedLatenessMs: 3_600_000, outOfOrdernessMs: 5_000, seriesMax: 100 },
     ...{ limit: 6, warmUpMinutes: 60, alarmsPerDayMax: 6 },

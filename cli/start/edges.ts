@@ -3,6 +3,7 @@ import { createAuthenticate } from '../../server/authenticate.ts';
 import type { ReadyCheck } from '../../server/health.ts';
 import { decisionRoute } from '../../server/decision-route.ts';
 import { createServer, type Server } from '../../server/server.ts';
+import { sqlRoute } from '../../server/sql-route.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
 import type { NextOffset, Producer } from '../../kafka/contract.ts';
@@ -20,6 +21,7 @@ import type { Infrastructure } from './infrastructure.ts';
 import { owning } from './owning.ts';
 import type { ServiceParts } from './parts.ts';
 import { processorsOf } from './processors-of.ts';
+import { openReading } from './reading.ts';
 
 /** What the HTTP server is built from. */
 export interface EdgeParts extends RunContext {
@@ -79,6 +81,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
   const logger = parts.logger.child({ service: 'http' });
   const producer = awaited(kafka.producer(gate && { gate }));
   const stored = decisionsOf(parts);
+  const reading = openReading(parts);
   const decisions = createAwaitedDecisions({ openReader: () => kafka.reader({ fetchWaitMs: 10 }), clock });
   const { host, port, allowedHosts, allowedOrigins, bodyBytesMax, apiKeyRefs, jwt } = config.server;
   const server = await createServer({
@@ -95,6 +98,9 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
     live: () => page.gateway?.handleUpgrade.bind(page.gateway) ?? null,
     routes: [
       decisionRoute(stored),
+      ...(config.sql.enabled
+        ? [sqlRoute({ runSql: reading.query, concurrentMax: config.sql.concurrentMax, metrics })]
+        : []),
       eventsRoute({ producer, newId: randomUUID, clock, logger, metrics }),
       decideRoute({
         producer,
@@ -112,7 +118,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
     metrics,
   });
   page.server = server;
-  return owning(server, [producer, decisions]);
+  return owning(server, [producer, decisions, reading]);
 }
 
 /** What is stored on a payment, by the version that runs here. */

@@ -89,5 +89,6 @@ async function ownBroker(
 async function ownClickHouse({ config, logger, clock }: RunContext): Promise<EmbeddedClickHouse | null> {
   if (config.clickhouse.url !== '') return null;
   const dataDir = join(config.embedded.dataDir, 'clickhouse');
-  return startEmbeddedClickHouse({ dataDir, port: config.embedded.clickhousePort, logger, clock });
+  const { database } = config.clickhouse;
+  return startEmbeddedClickHouse({ dataDir, database, port: config.embedded.clickhousePort, logger, clock });
 }

@@ -6,11 +6,13 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
   const { allowedLatenessMs, provisionalEveryMs, outOfOrdernessMs } = time;
   const { keysMax } = limits;
   const { coolDownMs, alertUpdateEveryMs } = pipelines.fraud;
+  const { enabled: _, ...recommendations } = pipelines.recommendations;
   const { seriesMax, anomalyScore, warmUpMs, alarmsPerDayMax } = pipelines.predictions;
   const isOn: Readonly<Record<string, { readonly enabled: boolean }>> = pipelines;
   const all = processors({
     revenue: { allowedLatenessMs, provisionalEveryMs, keysMax },
     fraud: { keysMax, coolDownMs, alertUpdateEveryMs },
+    recommendations: { keysMax, ...recommendations },
     predictions: {
       ...{ allowedLatenessMs, outOfOrdernessMs, seriesMax },
       ...{ limit: anomalyScore, warmUpMinutes: Math.ceil(warmUpMs / 60_000), alarmsPerDayMax },

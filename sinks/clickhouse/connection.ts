@@ -6,6 +6,8 @@ export interface ClickHouseOptions {
   readonly url: string;
   readonly user?: string;
   readonly password?: string;
+  /** Where names without a database are looked for; `default` unless told. */
+  readonly database?: string;
   readonly requestTimeoutMs?: number;
   readonly connectionsMax?: number;
 }
@@ -19,6 +21,7 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouseClient 
     url: options.url,
     username: options.user ?? 'default',
     password: options.password ?? '',
+    ...(options.database !== undefined && { database: options.database }),
     application: 'millrace',
     request_timeout: options.requestTimeoutMs ?? 60_000,
     max_open_connections: options.connectionsMax ?? 16,

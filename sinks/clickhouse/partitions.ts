@@ -39,9 +39,15 @@ export async function openPartitions(
 ): Promise<readonly Opened[]> {
   const committed = await options.membership.committed(wanted);
   const nextOf = new Map(committed.map((entry) => [topicPartitionName(entry), entry.nextOffset]));
-  return Promise.all(
+  const tried = await Promise.allSettled(
     wanted.map((place) => openPartition(options, place, nextOf.get(topicPartitionName(place)) ?? -1n)),
   );
+  const opened = tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = tried.find((one) => one.status === 'rejected');
+  if (!failed) return opened;
+  // All or none: a stream left open would refuse the next try, for ever.
+  for (const one of opened) if (one.kind === 'open') one.partition.stream.close();
+  throw failed.reason;
 }
 
 async function openPartition(options: PartitionsOptions, place: TopicPartition, committed: bigint): Promise<Opened> {

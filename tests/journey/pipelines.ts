@@ -4,5 +4,6 @@ import type { PipelineTopics } from '../../events/topics.ts';
 export const pipelines: readonly PipelineTopics[] = [
   { name: 'revenue', version: 1, inputs: ['payments'] },
   { name: 'fraud', version: 1, inputs: ['payments', 'labels', 'millrace.rules'] },
+  { name: 'recommendations', version: 1, inputs: ['interactions'] },
   { name: 'predictions', version: 1, inputs: ['payments', 'millrace.decisions'] },
 ];

@@ -1,6 +1,4 @@
-import type { OutMessage, Producer } from '../../kafka/contract.ts';
-import { KafkaError } from '../../kafka/contract.ts';
-import { SourceError, topicPartitionName } from '../../sources/source.ts';
+import { SourceError, parseTopicPartition, topicPartitionName } from '../../sources/source.ts';
 import type { PartitionStream, RecordBatch, Source, TopicPartition } from '../../sources/source.ts';
 import type { SimProcess, VirtualTime } from './virtual-time.ts';
 
@@ -13,7 +11,7 @@ export interface SimRecord {
 }
 
 export interface SimPartition {
-  readonly records: SimRecord[];
+  records: SimRecord[];
   /** Offset of the next record; above the last one's by more than 1 after a hole. */
   endOffset: bigint;
   lowOffset: bigint;
@@ -29,11 +27,21 @@ export interface SimBroker {
   hole(tp: TopicPartition): void;
   createTopic(topic: string, count: number): void;
   count(topic: string): number;
+  /** Loses all from an offset on, as an unclean election does. */
+  truncate(tp: TopicPartition, endOffset: bigint): void;
+  /** Deletes a topic and makes it anew, empty, offsets from 0. */
+  recreate(topic: string): void;
+  /** From now on nothing that was on its way lands. */
+  die(): void;
 }
 
-export function createSimBroker(time: VirtualTime): SimBroker {
+export function createSimBroker(
+  time: VirtualTime,
+  onAppend: (tp: TopicPartition, message: Pick<SimRecord, 'key' | 'value'>) => void = () => {},
+): SimBroker {
   const partitions = new Map<string, SimPartition>();
   const counts = new Map<string, number>();
+  let isDead = false;
   const partition = (tp: TopicPartition): SimPartition => {
     const name = topicPartitionName(tp);
     const made = partitions.get(name) ?? { records: [], endOffset: 0n, lowOffset: 0n, watchers: new Set() };
@@ -46,8 +54,10 @@ export function createSimBroker(time: VirtualTime): SimBroker {
     append(tp, { key, value }) {
       const at = partition(tp);
       const offset = at.endOffset;
+      if (isDead) return offset;
       at.records.push({ offset, key, value, timestampMs: time.nowMs() });
       at.endOffset = offset + 1n;
+      onAppend(tp, { key, value });
       for (const watch of [...at.watchers]) watch();
       return offset;
     },
@@ -56,6 +66,19 @@ export function createSimBroker(time: VirtualTime): SimBroker {
     },
     createTopic: (topic, count) => counts.set(topic, count),
     count: (topic) => counts.get(topic) ?? 0,
+    truncate(tp, endOffset) {
+      const at = partition(tp);
+      at.records = at.records.filter(({ offset }) => offset < endOffset);
+      at.endOffset = endOffset;
+    },
+    recreate(topic) {
+      for (const [name, at] of partitions) {
+        if (parseTopicPartition(name).topic !== topic) continue;
+        at.records = [];
+        at.endOffset = at.lowOffset = 0n;
+      }
+    },
+    die: () => void (isDead = true),
   };
 }
 
@@ -67,8 +90,12 @@ export interface Faults {
 }
 
 /** A reader of one process. */
-export function createSimSource(broker: SimBroker, process: SimProcess, faults: Faults): Source {
-  const open = new Set<string>();
+export function createSimSource(
+  broker: Pick<SimBroker, 'partition' | 'count'>,
+  process: SimProcess,
+  faults: Faults,
+): Source {
+  const open = new Map<string, SimPartition>();
   const later = <T>(value: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
       process.after(1 + faults.random() * 4, () => {
@@ -88,8 +115,9 @@ export function createSimSource(broker: SimBroker, process: SimProcess, faults: 
     read(tp, fromOffset) {
       const name = topicPartitionName(tp);
       if (open.has(name)) throw new Error(`${name} is being read already`);
-      open.add(name);
-      return createStream(broker.partition(tp), tp, fromOffset, {
+      const partition = broker.partition(tp);
+      open.set(name, partition);
+      return createStream(partition, tp, fromOffset, {
         process,
         faults,
         later,
@@ -97,7 +125,7 @@ export function createSimSource(broker: SimBroker, process: SimProcess, faults: 
         onClose: () => open.delete(name),
       });
     },
-    wait: () => Promise.resolve(false),
+    wait: (maxWaitMs) => arrival(process, [...open.values()], maxWaitMs),
     bounds: (tp) =>
       later(() => {
         mayFail();
@@ -147,14 +175,7 @@ function createStream(
       await parts.later(() => undefined);
       const found = poll();
       if (found) return found;
-      await new Promise<void>((resolve) => {
-        const watch = (): void => {
-          partition.watchers.delete(watch);
-          resolve();
-        };
-        partition.watchers.add(watch);
-        parts.process.after(maxWaitMs, watch);
-      });
+      await arrival(parts.process, [partition], maxWaitMs);
       return parts.later(poll);
     },
     endOffset: () => end,
@@ -163,6 +184,20 @@ function createStream(
       isClosed = true;
     },
   };
+}
+
+/** Resolves when one of the partitions gets a record, false after `maxWaitMs`. */
+function arrival(process: SimProcess, partitions: readonly SimPartition[], maxWaitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (isArrival: boolean): void => {
+      for (const { watchers } of partitions) watchers.delete(watch);
+      if (isArrival) process.after(1, () => resolve(true));
+      else resolve(false);
+    };
+    const watch = (): void => settle(true);
+    for (const { watchers } of partitions) watchers.add(watch);
+    process.after(maxWaitMs, () => settle(false));
+  });
 }
 
 function firstAtOrAfter(records: readonly SimRecord[], offset: bigint): number {
@@ -204,70 +239,5 @@ export function toBatch(tp: TopicPartition, records: readonly SimRecord[], nextO
     bytes: Buffer.concat(parts),
     headers: null,
     nextOffset,
-  };
-}
-
-type Rejection = 'none' | 'lost_before' | 'lost_after';
-const refused = (): KafkaError => new KafkaError('kafka_timed_out', 'simulated');
-
-/**
- * Appends to order logs: harsher than a real producer. A record may be lost, may land though its acknowledgement is lost,
- * may land long after, and later ones may overtake it.
- */
-export function createSimOrderProducer(
-  broker: SimBroker,
-  time: VirtualTime,
-  process: SimProcess,
-  faults: Faults,
-  onSend: (message: OutMessage) => void,
-): Producer {
-  const roll = (): Rejection => {
-    if (!faults.isOn()) return 'none';
-    const at = faults.random();
-    return at < 0.08 ? 'lost_before' : at < 0.2 ? 'lost_after' : 'none';
-  };
-  return producerOf(broker, process, (messages) => {
-    for (const message of messages) onSend(message);
-    const outcome = roll();
-    if (outcome !== 'none') faults.count(outcome);
-    const isLate = faults.isOn() && faults.random() < 0.1;
-    if (isLate) faults.count('late');
-    const delayMs = 1 + faults.random() * (isLate ? 900 : 6);
-    return new Promise((resolve, reject) => {
-      if (outcome !== 'lost_before')
-        time.at(time.nowMs() + delayMs, () => messages.forEach((m) => broker.append(m, m)));
-      const ackMs = outcome === 'none' ? delayMs + 1 : 20 + faults.random() * 60;
-      process.after(ackMs, () => (outcome === 'none' ? resolve([]) : reject(refused())));
-    });
-  });
-}
-
-/** Produces results, in order: a send that fails may have delivered any first part of itself. What was sent lands though the process dies. */
-export function createSimProducer(broker: SimBroker, time: VirtualTime, process: SimProcess, faults: Faults): Producer {
-  let landsAtMs = 0;
-  return producerOf(broker, process, (messages) => {
-    const isSlow = faults.isOn() && faults.random() < 0.1;
-    landsAtMs = Math.max(landsAtMs, time.nowMs() + 1 + faults.random() * (isSlow ? 400 : 5));
-    const isFailing = faults.isOn() && faults.random() < 0.1;
-    const landing = isFailing ? messages.slice(0, Math.floor(faults.random() * (messages.length + 1))) : messages;
-    if (isFailing) faults.count('output_lost');
-    time.at(landsAtMs, () => landing.forEach((m) => broker.append(m, m)));
-    return new Promise((resolve, reject) => {
-      process.after(landsAtMs - time.nowMs() + 1, () => (isFailing ? reject(refused()) : resolve([])));
-    });
-  });
-}
-
-function producerOf(
-  broker: SimBroker,
-  process: SimProcess,
-  send: (messages: readonly OutMessage[]) => ReturnType<Producer['send']>,
-): Producer {
-  return {
-    send,
-    partitionCount: (topic) => new Promise((resolve) => process.after(1, () => resolve(broker.count(topic)))),
-    isGated: () => false,
-    pendingMessages: () => 0,
-    close: () => Promise.resolve(),
   };
 }

@@ -7,10 +7,11 @@ import { createTaskService } from '../../tasks/service.ts';
 import type { TaskService, TaskServiceStatus, TaskStatus } from '../../tasks/service.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
-import { createSimBroker, createSimOrderProducer, createSimProducer, createSimSource } from './broker.ts';
+import { createSimBroker, createSimSource } from './broker.ts';
 import type { SimBroker } from './broker.ts';
 import { createCountingFold, resultTopic } from './counting-fold.ts';
 import type { SimResult } from './counting-fold.ts';
+import { createSimOrderProducer, createSimProducer } from './producers.ts';
 import { createRandom, createSimProcess, createVirtualTime } from './virtual-time.ts';
 import type { SimProcess, VirtualTime } from './virtual-time.ts';
 

@@ -1,45 +1,50 @@
+import { createFsStore } from '../../checkpoints/fs.ts';
 import type { CheckpointStore } from '../../checkpoints/store.ts';
-import { CheckpointError } from '../../checkpoints/store.ts';
-import type { Membership, OutMessage } from '../../kafka/contract.ts';
+import type { Membership, OutMessage, Producer } from '../../kafka/contract.ts';
+import { decodeOrderRecord } from '../../tasks/order-codec.ts';
 import { createTaskService } from '../../tasks/service.ts';
 import type { TaskService } from '../../tasks/service.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
-import { createSimOrderProducer, createSimProducer, createSimSource } from './broker.ts';
-import { checkChain, checkOutputs } from './checks.ts';
-import { createCountingFold } from './counting-fold.ts';
+import { createSimSource } from './broker.ts';
+import { checkEntry, checkOutputs } from './checks.ts';
+import { createSimFold, partitionOf } from './fold.ts';
+import { createSimOrderProducer, createSimProducer } from './producers.ts';
 import { createRandom, createSimProcess } from './virtual-time.ts';
 import type { SimProcess } from './virtual-time.ts';
-import { orderTopic, resultPartitions } from './world.ts';
-import type { Member, World } from './world.ts';
+import { orderTopic, powerCut, resultPartitions } from './world.ts';
+import type { Member, MutantView, World } from './world.ts';
 
-/** A process that runs the real task service. */
+/** A process that runs the real task service over the real pipeline. */
 export function startMember(world: World): Member {
-  const { time, broker, faults, options, random } = world;
-  const process = createSimProcess(time, `p${Math.floor(random() * 1e9)}`);
+  const { time, broker, faults, options, random, clickhouse } = world;
+  const process = createSimProcess(time, `p${world.ids++}`);
   const member: Member = { process, service: undefined as unknown as TaskService, handlers: null, isAssigned: [] };
   const sent: Uint8Array[][] = Array.from({ length: options.shards }, () => []);
   const onSend = ({ partition, value }: OutMessage): void => void (value && sent[partition]?.push(value));
   const slow = createRandom(Math.floor(random() * 2 ** 31));
+  const { mutant } = options;
   member.service = createTaskService({
-    createFold: (shard) => createCountingFold((entry, chain) => checkChain(world, shard, entry, chain)),
+    createFold: (shard) =>
+      createSimFold(shard, options.shards, (...seen) => checkEntry(world, shard, ...seen), mutant?.fold),
     shards: options.shards,
     membership: createMembership(world, member),
     orderTopic,
     startFrom: 'earliest',
-    epoch: { current: 1, openNew: false },
+    epoch: world.epoch,
     inputs: createSimSource(broker, process, faults),
     order: createSimSource(broker, process, faults),
-    producer: createSimProducer(broker, time, process, faults),
+    archive: (epoch) => clickhouse.archive(epoch, process),
+    producer: withMutant(world, process, createSimProducer(broker, time, process, faults)),
     orderProducer: createSimOrderProducer(broker, time, process, faults, onSend),
-    partitionFor: (_topic, key) => key.charCodeAt(1) % resultPartitions,
+    partitionFor: (_topic, key) => partitionOf(key, resultPartitions),
     store: createSimStore(world, process),
     clock: process.clock,
     random: slow,
     logger: silentLogger,
     metrics: createMetrics(),
     tuning: { ...tuning, pipelineDepth: options.depth },
-    seams: options.mutant?.((shard) => sent[shard] ?? []),
+    seams: mutant?.seams?.(viewOf(world, sent)),
   });
   void member.service.start();
   return member;
@@ -73,35 +78,44 @@ function createMembership({ options }: World, member: Member): Membership {
   };
 }
 
-/** Shared by all processes; a save may be slow, refused, or come after the crash; a snapshot may rot. */
-function createSimStore(world: World, process: SimProcess): CheckpointStore {
-  const { store, faults, time } = world;
-  const later = <T>(value: () => Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => process.after(1 + faults.random() * 3, () => void value().then(resolve, reject)));
+function withMutant({ options }: World, process: SimProcess, producer: Producer): Producer {
+  const change = options.mutant?.output;
+  if (!change) return producer;
+  const changed = (message: OutMessage): OutMessage =>
+    message.value ? { ...message, value: change(message.value, process.clock.nowMs()) } : message;
+  return { ...producer, send: (messages) => producer.send(messages.map(changed)) };
+}
+
+function viewOf({ broker }: World, sent: readonly (readonly Uint8Array[])[]): MutantView {
   return {
-    list: (task) => later(() => store.list(task)),
-    load: (name) => later(() => store.load(name)),
+    sent: (shard) => sent[shard] ?? [],
+    hasWritten(orderOffset) {
+      const written = broker.partition({ topic: orderTopic, partition: 0 }).records[Number(orderOffset)]?.value ?? null;
+      const id = written && decodeOrderRecord(written)?.id;
+      return sent.some((records) => records.some((record) => decodeOrderRecord(record)?.id === id));
+    },
+  };
+}
+
+/** The real store on a disk that all processes share and that fills, tears and rots. */
+function createSimStore(world: World, process: SimProcess): CheckpointStore {
+  const { faults, disk, options, time } = world;
+  const files = disk.files(process);
+  const opening = createFsStore({ folder: '/snapshots', keep: 3, clock: process.clock, logger: silentLogger, files });
+  return {
+    list: async (task) => (await opening).list(task),
+    load: async (name) => (await opening).load(name),
     close: () => Promise.resolve(),
-    save(id, bytes) {
-      checkOutputs(world, id.shard, id.orderOffset);
-      const isRefused = faults.isOn() && faults.random() < 0.1;
-      return new Promise((resolve, reject) => {
-        time.at(time.nowMs() + faults.random() * 60, () => {
-          if (isRefused) {
-            faults.count('disk_full');
-            process.after(1, () => reject(new CheckpointError('full', 'simulated')));
-            return;
-          }
-          void store.save(id, bytes).then((entry) => {
-            world.snapshots++;
-            if (faults.isOn() && faults.random() < 0.05) {
-              faults.count('rot');
-              store.damage(entry.name);
-            }
-            process.after(1, () => resolve(entry));
-          });
-        });
-      });
+    async save(id, bytes) {
+      checkOutputs(world, id);
+      if (faults.isOn() && faults.random() < 0.02) time.at(time.nowMs() + faults.random() * 12, () => powerCut(world));
+      const saved = await (await opening).save(id, options.mutant?.snapshot?.(bytes) ?? bytes);
+      world.snapshots++;
+      if (world.lastSaver !== '' && world.lastSaver !== process.name) faults.count('snapshot_by_another');
+      world.lastSaver = process.name;
+      const damage = faults.isOn() && faults.random() < 0.05 ? disk.rot() : null;
+      if (damage) faults.count(damage);
+      return saved;
     },
   };
 }

@@ -1,153 +1,192 @@
 import { parseTopicPartition } from '../../sources/source.ts';
-import type { FoldEntry, OrderClaim, OrderEntry, OrderRecord } from '../../tasks/contract.ts';
+import type { OrderClaim, OrderEntry, OrderRecord } from '../../tasks/contract.ts';
 import { toBatch } from './broker.ts';
 import type { SimBroker, SimRecord } from './broker.ts';
-import { chainOf, resultTopic } from './counting-fold.ts';
-import type { SimEvent, SimResult } from './counting-fold.ts';
+import { chainOf } from './fold.ts';
+import { OracleModel } from './oracle-model.ts';
+import type { Applied, OracleRow, OracleRules } from './oracle-model.ts';
 
 /**
- * What an order log means, worked out again with none of the engine's code: design rules 1 to 3 over plain values. It
- * follows the log as it grows and remembers every output that there ought to be.
+ * What the order log of one shard means, worked out again with none of the engine's code: design rules 1 to 3 over plain
+ * values, and the model of the pipeline behind them. Follows the log as it grows, and from one incarnation into the next.
  */
-export interface Oracle {
+export class Oracle {
+  claims = 0;
+  claimsLost = 0;
+  copies = 0;
+  ignored = 0;
+  readonly #shard: number;
+  readonly #topic: string;
+  readonly #rules: OracleRules;
+  #broker: SimBroker;
+  #next = 0;
+  readonly #ids = new Set<string>();
+  #log: LogState = nothingYet;
+  /** What counts, of the timeline that is alive; entries with what the engine's hash of all must be. */
+  #timeline: Applied[] = [];
+  #rows: (readonly OracleRow[])[] = [];
+  #model: OracleModel;
+  #chain = 0;
+  readonly #chains = new Map<string, number>();
+  /** Rows of entries that a later epoch does not continue. They may be found, they need not. */
+  readonly #abandoned = new Set<string>();
+
+  constructor(broker: SimBroker, topic: string, shard: number, rules: OracleRules) {
+    this.#broker = broker;
+    this.#topic = topic;
+    this.#shard = shard;
+    this.#rules = rules;
+    this.#model = new OracleModel(rules);
+  }
+
   /** Reads what the log has got since. */
-  advance(): void;
-  /** The running hash after the entry at an order offset, for entries that count. */
-  chainAt(orderOffset: bigint): number | undefined;
-  results(): readonly SimResult[];
-  position(partition: string): bigint | undefined;
-  nextOffset(): bigint;
-  claims(): number;
-  ignored(): number;
-}
+  advance(): void {
+    const { records } = this.#broker.partition({ topic: this.#topic, partition: this.#shard });
+    for (let record = records[this.#next]; record; record = records[++this.#next]) this.#read(record);
+  }
 
-interface Rules {
-  lastClaim: string | null;
-  head: string | null;
-  epoch: number;
-  clockMs: number;
-  positions: Map<string, bigint> | null;
-}
+  /** The log is another one: of a new broker. What counted may still be what an epoch starts from. */
+  follow(broker: SimBroker): void {
+    this.#broker = broker;
+    this.#next = 0;
+    this.#log = nothingYet;
+  }
 
-type Ranges = readonly { readonly name: string; readonly taken: readonly SimRecord[]; readonly to: bigint }[];
+  /** The log has lost its end: read again what is left. */
+  reread(): void {
+    this.#next = 0;
+    this.#log = nothingYet;
+    this.#keep(() => false);
+    this.advance();
+  }
 
-export function createOracle(broker: SimBroker, orderTopic: string, shard: number): Oracle {
-  const log = broker.partition({ topic: orderTopic, partition: shard });
-  const rules: Rules = { lastClaim: null, head: null, epoch: 0, clockMs: 0, positions: null };
-  const totals = new Map<string, { count: number; sum: number }>();
-  const chains = new Map<bigint, number>();
-  const results: SimResult[] = [];
-  let chain = 0;
-  let next = 0;
-  let claims = 0;
-  let ignored = 0;
+  chainAt(epoch: number, orderOffset: bigint, entryId: string): number | undefined {
+    return this.#chains.get(`${epoch}/${orderOffset}/${entryId}`);
+  }
+  position(partition: string): bigint | undefined {
+    return this.#log.positions?.get(partition);
+  }
+  epoch(): number {
+    return this.#log.epoch;
+  }
+  entries(): number {
+    return this.#timeline.length;
+  }
+  counters(): OracleModel['counters'] {
+    return this.#model.counters;
+  }
+  hasOpen(): boolean {
+    return this.#model.hasOpen();
+  }
+  isAbandoned(text: string): boolean {
+    return this.#abandoned.has(text);
+  }
+  rows(): readonly OracleRow[] {
+    return this.#rows.flat();
+  }
+  /** How many outputs each entry before an order offset of an epoch has. */
+  *outputsBefore(epoch: number, orderOffset: bigint): Generator<readonly [entry: string, outputs: number]> {
+    for (const [i, at] of this.#timeline.entries()) {
+      const isBefore = at.epoch < epoch || (at.epoch === epoch && at.orderOffset < orderOffset);
+      if (isBefore) yield [`${this.#shard}/${at.epoch}/${at.orderOffset}`, this.#rows[i]?.length ?? 0];
+    }
+  }
 
-  const fold = (record: OrderEntry, orderOffset: bigint, ranges: Ranges): void => {
-    chain = chainOf(chain, foldEntryOf(rules, record, orderOffset, ranges));
-    chains.set(orderOffset, chain);
-    const taken = ranges.flatMap((range) => range.taken);
-    results.push(...count(totals, taken, rules.epoch, Number(orderOffset)));
-  };
-  const read = ({ value, offset }: SimRecord): void => {
+  #read({ value, offset }: SimRecord): void {
     const record = JSON.parse(Buffer.from(value ?? []).toString()) as OrderRecord;
-    if (record.kind === 'claim') {
-      if (claimCounts(rules, record)) claims++;
-      else ignored++;
+    if (this.#ids.has(record.id)) this.copies++;
+    this.#ids.add(record.id);
+    if (record.kind === 'claim') return this.#readClaim(record);
+    const entry = record.kind === 'entry' ? this.#judge(record, offset) : null;
+    if (entry) return this.#apply(entry);
+    this.ignored++;
+  }
+
+  #readClaim(claim: OrderClaim): void {
+    const log = this.#log;
+    const { genesis } = claim;
+    const isGenesis = genesis !== undefined && (log.positions === null || genesis.epoch > log.epoch);
+    if (claim.replaces !== log.lastClaim || (log.positions === null && !isGenesis)) {
+      this.claimsLost += claim.id === log.lastClaim ? 0 : 1;
+      this.ignored++;
       return;
     }
-    const ranges = record.kind === 'entry' ? entryCounts(broker, rules, record) : null;
-    if (ranges && record.kind === 'entry') fold(record, offset, ranges);
-    else ignored++;
-  };
-
-  return {
-    advance() {
-      for (let record = log.records[next]; record; record = log.records[++next]) read(record);
-    },
-    chainAt: (orderOffset) => chains.get(orderOffset),
-    results: () => results,
-    position: (partition) => rules.positions?.get(partition),
-    nextOffset: () => BigInt(next),
-    claims: () => claims,
-    ignored: () => ignored,
-  };
-}
-
-function claimCounts(rules: Rules, record: OrderClaim): boolean {
-  if (record.replaces !== rules.lastClaim) return false;
-  if (!rules.positions) {
-    if (!record.genesis) return false;
-    rules.epoch = record.genesis.epoch;
-    rules.positions = new Map(Object.entries(record.genesis.starts).map(([name, at]) => [name, BigInt(at)]));
+    this.claims++;
+    const clockMs = Math.max(log.clockMs, claim.clockMs);
+    this.#log = { ...log, lastClaim: claim.id, head: claim.id, clockMs };
+    if (!isGenesis) return;
+    const positions = new Map(Object.entries(genesis.starts).map(([name, at]) => [name, BigInt(at)] as const));
+    const at = /\.e(\d+)\.s\d+\.o(\d+)/.exec(genesis.base?.name ?? '');
+    const [epoch, orderOffset] = at ? [Number(at[1]), BigInt(at[2] ?? 0)] : [-1, 0n];
+    this.#keep((entry) => entry.epoch < epoch || (entry.epoch === epoch && entry.orderOffset < orderOffset));
+    const baseMs = this.#timeline.at(-1)?.clockMs ?? 0;
+    this.#log = { ...this.#log, positions, epoch: genesis.epoch, isGap: genesis.gap !== undefined };
+    this.#log = { ...this.#log, clockMs: Math.max(clockMs, baseMs) };
   }
-  rules.lastClaim = rules.head = record.id;
-  rules.clockMs = Math.max(rules.clockMs, record.clockMs);
-  return true;
-}
 
-/** What the entry reads, or null when it does not count. */
-function entryCounts(broker: SimBroker, rules: Rules, record: OrderEntry): Ranges | null {
-  if (!rules.positions || record.prev !== rules.head) return null;
-  const positions = new Map(rules.positions);
-  for (const [name, start] of record.joins ?? []) positions.set(name, BigInt(start));
-  const ranges = [];
-  for (const [name, from, to] of record.ranges) {
-    if (positions.get(name) !== BigInt(from)) return null;
-    positions.set(name, BigInt(to));
-    const all = broker.partition(parseTopicPartition(name)).records;
-    const taken = all.filter(({ offset }) => offset >= BigInt(from) && offset < BigInt(to));
-    ranges.push({ name, to: BigInt(to), taken });
+  /** The timeline goes on from these entries, as if the others had never been. */
+  #keep(isKept: (entry: Applied) => boolean): void {
+    const kept = this.#timeline.filter(isKept);
+    for (const [i, rows] of this.#rows.entries())
+      if (!isKept(this.#timeline[i] as Applied)) for (const { text } of rows) this.#abandoned.add(text); // as long
+    this.#timeline = [];
+    this.#rows = [];
+    this.#chain = 0;
+    this.#model = new OracleModel(this.#rules);
+    for (const entry of kept) this.#apply(entry);
   }
-  rules.positions = positions;
-  rules.head = record.id;
-  rules.clockMs = Math.max(rules.clockMs, record.clockMs);
-  return ranges;
-}
 
-function foldEntryOf(rules: Rules, record: OrderEntry, orderOffset: bigint, ranges: Ranges): FoldEntry {
-  const read = ranges.map(({ name }) => name);
-  return {
-    orderOffset,
-    epoch: rules.epoch,
-    entryId: record.id,
-    clockMs: rules.clockMs,
-    batches: ranges.map(({ name, taken, to }) => toBatch(parseTopicPartition(name), taken, to)),
-    idle: record.idle.filter((name) => !read.includes(name)),
-    partitions: [...(rules.positions?.keys() ?? [])].sort(),
-    hasSkip: false,
-  };
-}
-
-function count(
-  totals: Map<string, { count: number; sum: number }>,
-  records: readonly SimRecord[],
-  epoch: number,
-  orderOffset: number,
-): SimResult[] {
-  const touched = new Set<string>();
-  for (const { value } of records) {
-    const { key, amount } = JSON.parse(Buffer.from(value ?? []).toString()) as SimEvent;
-    const total = totals.get(key) ?? { count: 0, sum: 0 };
-    totals.set(key, { count: total.count + 1, sum: total.sum + amount });
-    touched.add(key);
+  #apply(entry: Applied): void {
+    this.#timeline.push(entry);
+    this.#rows.push(this.#model.apply(entry));
+    this.#chain = chainOf(this.#chain, { ...entry, batches: batchesOf(entry) });
+    this.#chains.set(`${entry.epoch}/${entry.orderOffset}/${entry.entryId}`, this.#chain);
   }
-  const keys = [...touched].sort();
-  return keys.map((key, index) => ({ key, count: 0, sum: 0, ...totals.get(key), epoch, orderOffset, index }));
-}
 
-/** Results as a consumer that folds sees them: per partition, the highest position wins and what is not above it is dropped. */
-export function consumed(broker: SimBroker, partitions: number): SimResult[] {
-  const taken: SimResult[] = [];
-  for (let partition = 0; partition < partitions; partition++) {
-    let highest: readonly [number, number] = [-1, -1];
-    for (const { value } of broker.partition({ topic: resultTopic, partition }).records) {
-      const result = JSON.parse(Buffer.from(value ?? []).toString()) as SimResult;
-      const isHigher =
-        result.orderOffset > highest[0] || (result.orderOffset === highest[0] && result.index > highest[1]);
-      if (!isHigher) continue;
-      highest = [result.orderOffset, result.index];
-      taken.push(result);
+  /** The entry with what it reads, or null when it does not count. */
+  #judge(record: OrderEntry, orderOffset: bigint): Applied | null {
+    const log = this.#log;
+    if (!log.positions || record.prev !== log.head) return null;
+    const positions = new Map(log.positions);
+    for (const [name, start] of record.joins ?? []) positions.set(name, BigInt(start));
+    for (const [name, from, to] of record.skips ?? []) {
+      if (positions.get(name) !== BigInt(from)) return null;
+      positions.set(name, BigInt(to));
     }
+    const records = [];
+    for (const [name, from, to] of record.ranges) {
+      if (positions.get(name) !== BigInt(from)) return null;
+      positions.set(name, BigInt(to));
+      for (const found of this.#broker.partition(parseTopicPartition(name)).records) {
+        const { offset, timestampMs, value } = found;
+        if (offset < BigInt(from) || offset >= BigInt(to)) continue;
+        records.push({ partition: name, offset, timestampMs, text: Buffer.from(value ?? []).toString() });
+      }
+    }
+    const clockMs = Math.max(log.clockMs, record.clockMs);
+    const read = record.ranges.map(([name]) => name);
+    const idle = record.idle.filter((name) => !read.includes(name));
+    const hasSkip = log.isGap || (record.skips ?? []).length > 0;
+    this.#log = { ...log, positions, head: record.id, clockMs, isGap: false };
+    const partitions = [...positions.keys()].sort();
+    const { epoch } = log;
+    return { shard: this.#shard, epoch, orderOffset, entryId: record.id, clockMs, idle, partitions, hasSkip, records };
   }
-  return taken;
 }
+
+interface LogState {
+  readonly lastClaim: string | null;
+  readonly head: string | null;
+  readonly epoch: number;
+  readonly clockMs: number;
+  readonly positions: ReadonlyMap<string, bigint> | null;
+  readonly isGap: boolean;
+}
+
+const nothingYet: LogState = { lastClaim: null, head: null, epoch: 0, clockMs: 0, positions: null, isGap: false };
+
+const batchesOf = ({ records }: Applied) =>
+  records.map(({ partition, offset, timestampMs, text }) => {
+    const one = { offset, timestampMs, key: null, value: Buffer.from(text) };
+    return toBatch(parseTopicPartition(partition), [one], offset + 1n);
+  });

@@ -43,8 +43,8 @@ export interface SimProcess {
   isUp(): boolean;
   crash(): void;
   pause(ms: number): void;
-  /** Moves its clock, also back. */
-  skew(ms: number): void;
+  /** Moves its clock; true when it goes back. */
+  skew(ms: number): boolean;
   /** Runs inside the process after `ms`, unless it has crashed. */
   after(ms: number, run: () => void): void;
 }
@@ -66,14 +66,22 @@ export function createSimProcess(time: VirtualTime, name: string): SimProcess {
     isUp: () => isUp,
     crash: () => (isUp = false),
     pause: (ms) => (pausedUntilMs = time.nowMs() + ms),
-    skew: (ms) => (skewMs = ms),
+    skew(ms) {
+      const isBack = ms < skewMs;
+      skewMs = ms;
+      return isBack;
+    },
     clock: {
       nowMs: () => time.nowMs() + skewMs,
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve();
-          signal?.addEventListener('abort', () => resolve(), { once: true });
-          after(Math.max(1, ms), resolve);
+          const done = (): void => {
+            signal?.removeEventListener('abort', done);
+            resolve();
+          };
+          signal?.addEventListener('abort', done, { once: true });
+          after(Math.max(1, ms), done);
         }),
     },
   };
