@@ -21,5 +21,12 @@ export const mean: Aggregate<number, MeanState, number | null> = {
     into.count += from.count;
     return into;
   },
-  result: (state) => (state.count === 0 ? null : Number(state.sum) / state.count),
+  result: ({ sum: total, count }) => (count === 0 ? null : quotient(total, count)),
 };
+
+/** A sum may be larger than any double; a mean is not. */
+function quotient(total: Sum, count: number): number {
+  const ofDoubles = Number(total) / count;
+  if (Number.isFinite(ofDoubles)) return ofDoubles;
+  return Number(BigInt(String(total).replace(/\..*/, '')) / BigInt(count));
+}
