@@ -1,4 +1,4 @@
-import type { StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import type { Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import type { Field } from './aggregates/aggregate.ts';
 import { inputPositionOf, positionText } from './positions.ts';
 import type { ViewOutput } from './view.ts';
@@ -82,3 +82,10 @@ export const windowIdentity = (output: string, key: string, startMs: number): st
 /** As above for a late record: topic names hold no blanks. */
 export const lateIdentity = <E>(missed: Missed<E>, { batch, index }: StreamRecord<E>): string =>
   `${positionText(batch, index)} ${windowIdentity(missed.output, missed.key, missed.startMs)}`;
+
+/** A record that was not folded at all. */
+export const refusal = <E extends TimedEvent>(
+  { batch, index, event }: StreamRecord<E>,
+  reason: 'failed' | 'state_full',
+  message: string,
+): Rejected => ({ kind: 'dead', batch, index, reason, message, fieldPath: null, source: event.source, event });

@@ -6,7 +6,7 @@ import { Aggregator } from './aggregator.ts';
 import type { Output, Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import { failureText } from './ingest.ts';
 import { type Stage, stageOf } from './stage.ts';
-import { lateIdentity, lateRow, windowIdentity, windowRow } from './window-rows.ts';
+import { lateIdentity, lateRow, refusal, windowIdentity, windowRow } from './window-rows.ts';
 import type { View, ViewOutput } from './view.ts';
 import type { EmitRow } from './window-store.ts';
 
@@ -137,9 +137,3 @@ interface SavedWindowed {
   readonly missed: readonly (readonly [name: string, count: number])[];
   readonly aggregator: unknown;
 }
-
-const refusal = <E extends TimedEvent>(
-  { batch, index, event }: StreamRecord<E>,
-  reason: 'failed' | 'state_full',
-  message: string,
-): Rejected => ({ kind: 'dead', batch, index, reason, message, fieldPath: null, source: event.source, event });
