@@ -105,26 +105,21 @@ export class Steps {
     return closed.sort(byTimeThenKey);
   }
 
-  /** Forgets what no fact that is in time can reach any more, and gives the As that were not closed. */
-  drop(watermarkMs: number): Start[] {
-    const closed: Start[] = [];
+  /** Forgets what no fact that is in time can reach any more; what is not told yet still comes out of the two above. */
+  drop(watermarkMs: number): void {
     const goneMs = watermarkMs - this.withinMs - this.allowedLatenessMs;
     while ((this.dropping.peekValue() ?? Infinity) <= goneMs) {
       const key = this.dropping.pop() as string;
       const facts = this.factsOf.get(key);
       if (!facts) continue;
-      for (const start of this.shiftUpTo(facts.starts, goneMs)) if (!start.isClosed) closed.push(start);
+      this.shiftUpTo(facts.starts, goneMs);
       this.shiftUpTo(facts.seconds, goneMs);
       if (facts.starts.length === 0 && facts.seconds.length === 0) this.factsOf.delete(key);
     }
-    for (const start of closed) start.isClosed = true;
-    return closed.sort(byTimeThenKey);
   }
 
-  private shiftUpTo<T extends { readonly timeMs: number }>(facts: T[], goneMs: number): T[] {
-    const gone = facts.splice(0, placeOf(facts, goneMs));
-    this.factCount -= gone.length;
-    return gone;
+  private shiftUpTo(facts: { readonly timeMs: number }[], goneMs: number): void {
+    this.factCount -= facts.splice(0, placeOf(facts, goneMs)).length;
   }
 
   private match(start: Start, seconds: readonly Fact[]): void {

@@ -35,10 +35,10 @@ const takeover: SequenceOptions<Act> = {
 
 /** `state key: a → b` in minutes; a late fact as `late a`. */
 function show({ topic, body }: Output): string {
-  const row = body as { state: string; key: string; windowStartMs: number; values: Record<string, unknown> };
+  const row = body as { state: string; key: string; windowStartMs: number; values: Record<string, string> };
   const minute = (row.windowStartMs - T0) / MINUTE;
   if (topic === 'late') return `late ${minute}`;
-  const second = row.values['secondId'] === undefined ? '' : ` → ${String(row.values['secondId'])}`;
+  const second = row.values['secondId'] === undefined ? '' : ` → ${row.values['secondId']}`;
   return `${row.state} ${row.key} ${minute}${second}`;
 }
 

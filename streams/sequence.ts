@@ -60,13 +60,13 @@ class Sequence<E extends TimedEvent> {
     const rejected: Rejected[] = [];
     for (let i = 0; i < batch.records.length; i++) {
       const watermarkMs = batch.watermarkMs[i] as number;
-      this.dropUpTo(watermarkMs, batch, outputs);
+      if (watermarkMs >= this.steps.nextDropMs) this.steps.drop(watermarkMs);
       const refused = this.fold(batch.records[i] as StreamRecord<E>, watermarkMs, outputs);
       if (refused) rejected.push(refused);
     }
     for (const start of this.steps.takeChanged()) this.tell(start, batch, outputs);
     for (const start of this.steps.close(batch.publishUpToMs)) this.tell(start, batch, outputs);
-    this.dropUpTo(batch.endWatermarkMs, batch, outputs);
+    if (batch.endWatermarkMs >= this.steps.nextDropMs) this.steps.drop(batch.endWatermarkMs);
     return { ...batch, outputs, rejected: rejected.length === 0 ? batch.rejected : [...batch.rejected, ...rejected] };
   }
 
@@ -136,11 +136,6 @@ class Sequence<E extends TimedEvent> {
     const body = { ...lateRow(missed, record, watermarkMs, allowedLatenessMs), wouldAdd: roles };
     outputs.push({ topic: topics.late, key, identity: lateIdentity(missed, record), body });
     this.counts.late++;
-  }
-
-  private dropUpTo(watermarkMs: number, batch: StreamBatch<E>, outputs: Output[]): void {
-    if (watermarkMs < this.steps.nextDropMs) return;
-    for (const start of this.steps.drop(watermarkMs)) this.tell(start, batch, outputs);
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -78,13 +78,11 @@ describe('count, sum, mean, min, max', () => {
       fc.property(fc.array(decimals, { maxLength: 30 }), fc.nat(), (values, cutAt) => {
         const cut = cutAt % (values.length + 1);
         const [left, right] = [stateOf(sum, values.slice(0, cut)), stateOf(sum, values.slice(cut))];
-        const total = sum.merge(right, packr.unpack(packr.pack(left)) as typeof left);
-        expect(total).toEqual(stateOf(sum, values));
-        const [whole = '', fraction = ''] = typeof total === 'string' ? total.split('.') : [];
+        const made = sum.merge(right, packr.unpack(packr.pack(left)) as typeof left);
+        expect(made).toEqual(stateOf(sum, values));
+        const [whole = '', fraction = ''] = typeof made === 'string' ? made.split('.') : [];
         const units =
-          typeof total === 'number'
-            ? exactly([total])
-            : BigInt(whole + fraction) * 10n ** BigInt(340 - fraction.length);
+          typeof made === 'number' ? exactly([made]) : BigInt(whole + fraction) * 10n ** BigInt(340 - fraction.length);
         expect(units).toBe(exactly(values));
       }),
       { numRuns: 1_000 },

@@ -7,6 +7,9 @@ export interface NumberedRow {
   readonly numbersSum: number;
   readonly lowest: number;
   readonly highest: number;
+  /** By event time, then id as text. */
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Every row that must be there in the end, by `output startMs key`: sorted, grouped and added up, with no code of the engine. */
@@ -19,7 +22,7 @@ export function numberedRows(payments: readonly Payment[]): Map<string, Numbered
     else numbersOf.set(id, { endMs, numbers });
   };
   const unique = [...new Map(payments.map((payment) => [payment.id, payment])).values()];
-  const inTime = unique.sort((a, b) => a.eventTimeMs - b.eventTimeMs);
+  const inTime = unique.sort((a, b) => a.eventTimeMs - b.eventTimeMs || (a.id < b.id ? -1 : 1));
   for (const payment of inTime) {
     const { eventTimeMs } = payment;
     const tumbling = eventTimeMs - mod(eventTimeMs, tumblingSizeMs);
@@ -58,7 +61,8 @@ function totals(numbers: readonly number[]): Omit<NumberedRow, 'endMs'> {
     lowest = Math.min(lowest, n);
     highest = Math.max(highest, n);
   }
-  return { count: numbers.length, numbersSum, lowest, highest };
+  const [first, last] = [numbers[0] as number, numbers.at(-1) as number];
+  return { count: numbers.length, numbersSum, lowest, highest, first, last };
 }
 
 const mod = (value: number, by: number): number => ((value % by) + by) % by;

@@ -10,6 +10,7 @@ import type { Processor } from '../../processors/processor.ts';
 import { field } from '../../streams/aggregates/aggregate.ts';
 import { count } from '../../streams/aggregates/count.ts';
 import { max, min } from '../../streams/aggregates/extremes.ts';
+import { dated, first, last } from '../../streams/aggregates/first-last.ts';
 import { sum } from '../../streams/aggregates/sum.ts';
 import { type View, viewsReachMs, viewsShape } from '../../streams/view.ts';
 import { windowed } from '../../streams/windowed.ts';
@@ -37,6 +38,8 @@ const views: readonly View<Payment>[] = [
       ['numbersSum', field(sum, numberOf)],
       ['lowest', field(min, numberOf)],
       ['highest', field(max, numberOf)],
+      ['first', field(first, (payment: Payment) => dated(payment, numberOf(payment)))],
+      ['last', field(last, (payment: Payment) => dated(payment, numberOf(payment)))],
     ],
     outputs: [
       { name: 'tumbling', window: { kind: 'tumbling', sizeMs: tumblingSizeMs } },
