@@ -38,6 +38,14 @@ const kafka = z.strictObject({
   gate: hostPorts().describe('Address of the gate of an embedded broker that another process runs; empty: none.'),
   clientId: text('millrace').describe('Name that the broker sees.'),
   partitions: whole(4, 1, 1_000).describe('Partitions of the topics that millrace creates.'),
+  replicas: whole(0, 0, 100).describe('Replicas of the topics that millrace creates; 0: as the broker has it.'),
+  retentionDays: z
+    .strictObject({
+      inputs: days(7).describe('Input topics; ClickHouse keeps what Kafka forgets; 0: for good.'),
+      results: days(7).describe('Result topics; 0: for good.'),
+    })
+    .prefault({})
+    .describe('How long the topics that millrace creates keep records. Order logs and rules: for good.'),
   security: z
     .strictObject({
       protocol: z

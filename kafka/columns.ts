@@ -1,4 +1,4 @@
-import type { Header, RecordBatch } from '../sources/source.ts';
+import type { Header, RecordBatch, TopicPartition } from '../sources/source.ts';
 import type { NativeMessage } from './driver.ts';
 
 /** What a waiting record costs beside its bytes: columns and the native object's share. */
@@ -55,6 +55,24 @@ export function toRecordBatch(
     timestampType,
     headers: hasHeaders ? messages.map(headersOf) : null,
     nextOffset: BigInt(lastOffset + 1),
+  };
+}
+
+/** No records from `from` on, but holes up to `nextOffset`: where reading goes on. */
+export function emptyBatch(
+  { topic, partition }: TopicPartition,
+  timestampType: RecordBatch['timestampType'],
+  from: number,
+  nextOffset: number,
+): RecordBatch {
+  const none = new Int32Array(0);
+  const columns = { keyStart: none, keyEnd: none, valueStart: none, valueEnd: none, bytes: new Uint8Array(0) };
+  return {
+    ...{ topic, partition, count: 0, baseOffset: BigInt(from), offsetDeltas: none, timestampsMs: new Float64Array(0) },
+    ...columns,
+    timestampType,
+    headers: null,
+    nextOffset: BigInt(nextOffset),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { KafkaError } from './contract.ts';
+import { KafkaError, type Admin } from './contract.ts';
 import type { Driver, NativeClient, NativeConfig } from './driver.ts';
 import { kafkaError, nativeCode } from './errors.ts';
 
@@ -27,6 +27,8 @@ export interface KafkaContext {
   /** The embedded broker: every hole in offsets is a loss, and timestamps are create times. */
   readonly isEmbedded: boolean;
   readonly security: KafkaSecurity | undefined;
+  /** Null with the embedded broker. */
+  readonly admin: Admin | null;
   /** Aborts when the `Kafka` is closed. */
   readonly closing: AbortSignal;
 }
@@ -88,11 +90,18 @@ export async function connect<C extends NativeClient>(
       availability.heard();
       return { client, availability };
     }
-    const refused = availability.refusal() ?? error;
+    const refused = availability.refusal() ?? (await refusalBy(context, error));
     if (!refused.retryable) throw refused;
     availability.lost(refused);
     await context.clock.sleep(retryMs, context.closing);
   }
+}
+
+/** A client that is refused says only that it has no connection: the admin client is told why. */
+async function refusalBy({ admin }: KafkaContext, error: KafkaError): Promise<KafkaError> {
+  if (!error.retryable || admin === null) return error;
+  const told = await admin.check();
+  return told?.code === 'kafka_not_authorised' ? told : error;
 }
 
 function tryConnect(driver: Driver, what: string, client: NativeClient): Promise<KafkaError | null> {
@@ -169,8 +178,15 @@ export function disconnectBounded(
   });
 }
 
-/** The partitions of a topic as the broker tells now; 0 where it does not exist. */
-export function countPartitions(context: KafkaContext, client: NativeClient, topic: string): Promise<number> {
+/** The partitions of a topic as the broker tells now; 0 where it does not exist. Rejects where it is denied to us. */
+export async function countPartitions(context: KafkaContext, client: NativeClient, topic: string): Promise<number> {
+  const count = await askPartitions(context, client, topic);
+  // A topic that we may not see looks like one that is not there: the admin client is told which.
+  if (count === 0) await context.admin?.incarnation(topic);
+  return count;
+}
+
+function askPartitions(context: KafkaContext, client: NativeClient, topic: string): Promise<number> {
   return new Promise((resolve, reject) => {
     if (!client.isConnected()) return reject(new KafkaError('kafka_closed', `metadata of ${topic}: closed`));
     client.getMetadata({ topic, timeout: 5_000 }, (error, metadata) => {

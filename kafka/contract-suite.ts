@@ -1,6 +1,6 @@
 import { createServer, connect, type Server } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeUnless, requireKafkaDriver } from '../tests/requirements.ts';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { describeUnless, requireKafkaDriver, requireRealKafka } from '../tests/requirements.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
@@ -9,30 +9,41 @@ import type { Kafka, KafkaDriver, KafkaReader, OutMessage } from './contract.ts'
 import { membershipSuite } from './contract-suite-membership.ts';
 import { producerSuite } from './contract-suite-producer.ts';
 import { readerSuite } from './contract-suite-reader.ts';
-import { openMockCluster, type MockCluster } from './mock-cluster.ts';
+import type { KafkaSecurity } from './connection.ts';
+import { openMockCluster } from './mock-cluster.ts';
 import { openKafka } from './open.ts';
+import { realBrokerSuite } from './real-broker-suite.ts';
 
 /** What the parts of the suite share: one broker, one `Kafka`, topics of their own. */
 export interface Bench {
   readonly kafka: Kafka;
   readonly metrics: Metrics;
   readonly brokers: string;
+  readonly driver: KafkaDriver;
   /** A name that no other test uses. */
   newTopic(): string;
   /** Another client of the same process. */
-  another(brokers?: string): Promise<Kafka>;
+  another(brokers?: string, security?: KafkaSecurity): Promise<Kafka>;
 }
 
-/** The one suite that both client packages pass, each in a process of its own. */
-export function contractSuite(driver: KafkaDriver, reader: KafkaReader = 'client'): void {
-  describeUnless([requireKafkaDriver(driver)], `Kafka by ${driver}, reader ${reader}`, () => {
-    let cluster: MockCluster;
+export type BrokerKind = 'embedded' | 'real';
+
+/** The one suite that both client packages and both readers pass, each in a process of its own, on either broker. */
+export function contractSuite(
+  driver: KafkaDriver,
+  reader: KafkaReader = 'client',
+  broker: BrokerKind = 'embedded',
+): void {
+  const isEmbedded = broker === 'embedded';
+  const reasons = [requireKafkaDriver(driver), isEmbedded ? null : requireRealKafka()];
+  describeUnless(reasons, `Kafka by ${driver}, reader ${reader}, on the ${broker} broker`, () => {
+    let running: { readonly brokers: string; close(): Promise<void> };
     const opened: Kafka[] = [];
     const metrics = createMetrics();
     let topics = 0;
-    const another = async (brokers = cluster.brokers): Promise<Kafka> => {
+    const another = async (brokers = running.brokers, security?: KafkaSecurity): Promise<Kafka> => {
       const options = { driver, brokers, clientId: 'suite', logger: silentLogger, clock: systemClock, metrics };
-      const kafka = await openKafka({ ...options, isEmbedded: true, reader });
+      const kafka = await openKafka({ ...options, isEmbedded, reader, ...(security && { security }) });
       opened.push(kafka);
       return kafka;
     };
@@ -43,13 +54,14 @@ export function contractSuite(driver: KafkaDriver, reader: KafkaReader = 'client
     };
 
     beforeAll(async () => {
-      cluster = await openMockCluster(driver);
-      const newTopic = () => `suite-${++topics}`;
-      bench.current = { kafka: await another(), metrics, brokers: cluster.brokers, newTopic, another };
+      running = isEmbedded ? await openMockCluster(driver) : givenBroker();
+      const { brokers } = running;
+      const newTopic = () => `suite-${driver}-${reader}-${++topics}`;
+      bench.current = { kafka: await another(), metrics, brokers, driver, newTopic, another };
     });
     afterAll(async () => {
       await Promise.all(opened.map((kafka) => kafka.close()));
-      await cluster.close();
+      await running.close();
     });
 
     test('says which client runs, and refuses a second one in the same process', async () => {
@@ -72,12 +84,20 @@ export function contractSuite(driver: KafkaDriver, reader: KafkaReader = 'client
       proxy.close();
     });
 
-    readerSuite(given);
+    readerSuite(given, broker);
+    if (!isEmbedded) realBrokerSuite(given, reader);
     // Producer and membership are the client package's, whoever reads.
     if (reader === 'direct') return;
     producerSuite(given);
     membershipSuite(given);
   });
+}
+
+/** The broker of `npm run test:kafka`. */
+function givenBroker() {
+  const kafka = inject('kafka');
+  if (!kafka) throw new Error('no real Kafka was started: run this by npm run test:kafka');
+  return { brokers: kafka.plain, close: () => Promise.resolve() };
 }
 
 /** `count` messages of `value-<i>` for one partition, keyed `key-<i>`. */

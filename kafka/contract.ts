@@ -1,4 +1,4 @@
-import type { Header, Source, TopicPartition } from '../sources/source.ts';
+import type { Header, RecordBatch, Source, TopicPartition } from '../sources/source.ts';
 
 /**
  * What the client packages look like from outside `kafka/`. One driver is loaded per process (two would share one
@@ -99,6 +99,31 @@ export interface MembershipOptions {
   readonly sessionTimeoutMs?: number;
 }
 
+/** A topic to be made. */
+export interface NewTopic {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Absent: the broker's default. */
+  readonly replicas?: number;
+  /** Topic settings by Kafka's own names, e.g. `retention.ms`. */
+  readonly settings: Readonly<Record<string, string | number>>;
+}
+
+/** Topics and their settings on a real broker. Waits for one that is away; rejects with a `KafkaError` where it refuses. */
+export interface Admin {
+  /** Makes those that are missing; those that exist stay as they are. */
+  createTopics(topics: readonly NewTopic[]): Promise<void>;
+  /** What the topic's timestamps are, as it is configured now. */
+  timestampType(topic: string): Promise<RecordBatch['timestampType']>;
+  /** The identity of this incarnation of the topic: another one when it was deleted and made anew; null where it does not exist. */
+  incarnation(topic: string): Promise<string | null>;
+  /** One try, without waiting: null when a broker answers, else why not. */
+  check(): Promise<KafkaError | null>;
+  /** The first readable offset whose timestamp is `timeMs` or later; null where there is none. */
+  offsetAt(topicPartition: TopicPartition, timeMs: number): Promise<bigint | null>;
+  close(): Promise<void>;
+}
+
 export interface KafkaFeatures {
   readonly driver: KafkaDriver;
   readonly packageVersion: string;
@@ -112,6 +137,8 @@ export interface Kafka {
   reader(options?: ReaderOptions): Promise<Source>;
   producer(options?: { readonly lingerMs?: number; readonly gate?: ProduceGate }): Promise<Producer>;
   membership(options: MembershipOptions): Promise<Membership>;
+  /** Null with the embedded broker, which has no admin calls. One for all; closed with the `Kafka`. */
+  readonly admin: Admin | null;
   /** Closes what is still open, bounded in time. */
   close(): Promise<void>;
 }

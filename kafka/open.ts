@@ -1,6 +1,7 @@
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { openAdmin } from './admin.ts';
 import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader } from './contract.ts';
 import type { KafkaContext, KafkaSecurity } from './connection.ts';
 import { loadDriver } from './driver.ts';
@@ -36,7 +37,7 @@ interface Closable {
 export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
   const driver = await loadDriver(options.driver);
   const closing = new AbortController();
-  const context: KafkaContext = {
+  const base: Omit<KafkaContext, 'admin'> = {
     driver,
     brokers: options.brokers,
     clientId: options.clientId,
@@ -47,6 +48,8 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
     security: options.security,
     closing: closing.signal,
   };
+  const admin = base.isEmbedded ? null : openAdmin(base);
+  const context: KafkaContext = { ...base, admin };
   const open = new Set<Closable>();
   const keep = async <T extends Closable>(opening: Promise<T>): Promise<T> => {
     const part = await opening;
@@ -71,10 +74,12 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
     },
     producer: (producerOptions = {}) => keep(openProducer(context, producerOptions)),
     membership: (membershipOptions) => keep(openMembership(context, membershipOptions)),
+    admin,
     async close() {
       closing.abort();
       await Promise.all([...open].map((part) => part.close()));
       open.clear();
+      await admin?.close();
     },
   };
 }

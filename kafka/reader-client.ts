@@ -13,6 +13,7 @@ import { queryBounds } from './reader-range.ts';
 import { ReaderStream, type StreamOwner } from './reader-stream.ts';
 import { createStreamSet } from './reader-set.ts';
 import { sourceError } from './errors.ts';
+import { createTopicFacts } from './topic-facts.ts';
 import type { NativeConsumer } from './driver.ts';
 
 const fetchWaitMsEmbedded = 20;
@@ -59,11 +60,11 @@ function createReader(
   queueBytesMax: number,
 ): Source {
   const streams = createStreamSet<ReaderStream>();
+  const factsOf = createTopicFacts(context);
   const loop: ConsumeLoop = createConsumeLoop(context, client, availability, streams);
   const owner: StreamOwner = {
     queueBytesMax,
     holesAreLoss: context.isEmbedded,
-    timestampType: context.isEmbedded ? 'create' : 'unknown',
     isAvailable: () => availability.isAvailable(),
     heardEnd: (stream) => heardEnd(client, stream),
     drained: () => loop.nudge(),
@@ -80,7 +81,11 @@ function createReader(
       if (closing) throw new SourceError('closed', 'the reader is closed');
       const stream = new ReaderStream(tp, fromOffset, owner);
       streams.add(stream);
-      loop.assign(stream);
+      void factsOf(tp.topic).then(({ timestampType, incarnation }) => {
+        stream.timestampType = timestampType;
+        stream.incarnation = incarnation;
+        loop.assign(stream);
+      });
       return stream;
     },
     wait: (maxWaitMs) => streams.wait(() => streams.isAnyReady(), maxWaitMs),

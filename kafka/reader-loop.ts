@@ -1,10 +1,12 @@
 import { SourceError } from '../sources/source.ts';
+import { KafkaError } from './contract.ts';
 import { countPartitions, type Availability, type KafkaContext } from './connection.ts';
 import type { NativeConsumer, NativeMessage } from './driver.ts';
 import { kafkaError, nativeCode, sourceError } from './errors.ts';
 import { judgeRange, queryRange } from './reader-range.ts';
 import type { StreamSet } from './reader-set.ts';
 import type { ReaderStream } from './reader-stream.ts';
+import { judgeIncarnation, watchTopics } from './topic-watch.ts';
 
 /** The one loop that consumes; every native call that changes the assignment happens between two `consume` calls. */
 export interface ConsumeLoop {
@@ -34,6 +36,10 @@ export function createConsumeLoop(
 ): ConsumeLoop {
   const state = new LoopState(context, client, availability, streams);
   const done = state.run();
+  const watch = watchTopics(context, streams, (stream) => {
+    state.change(() => state.unassignNow(stream));
+    streams.wake();
+  });
   return {
     assign: (stream) => {
       state.change(() => state.assignNow(stream));
@@ -42,6 +48,7 @@ export function createConsumeLoop(
     unassign: (stream) => state.change(() => state.unassignNow(stream)),
     nudge: () => state.nudge(),
     stop: () => {
+      watch.stop();
       state.isStopping = true;
       state.nudge();
       return done;
@@ -104,9 +111,11 @@ class LoopState {
   watchSilence(stream: ReaderStream): void {
     const look = async (): Promise<void> => {
       if (this.isStopping || stream.wasInRange || stream.phase !== 'reading') return;
-      const count = await countPartitions(this.#context, this.#client, stream.topic).catch(() => null);
-      if (count === null || stream.partition < count) return this.watchSilence(stream);
-      stream.fail('topic_missing', `${stream.name} does not exist: ${stream.topic} has ${count} partitions`);
+      const count = await countPartitions(this.#context, this.#client, stream.topic).catch((error: unknown) => error);
+      if (count instanceof KafkaError && count.code === 'kafka_not_authorised') {
+        stream.fail('not_authorised', count.message, count);
+      } else if (typeof count !== 'number' || stream.partition < count) return this.watchSilence(stream);
+      else stream.fail('topic_missing', `${stream.name} does not exist: ${stream.topic} has ${count} partitions`);
       this.change(() => this.unassignNow(stream));
       this.#streams.wake();
     };
@@ -229,19 +238,38 @@ class LoopState {
   async #checkOne(stream: ReaderStream): Promise<boolean> {
     try {
       const { low, high } = await queryRange(this.#context, this.#client, stream);
+      const same = await this.#isSame(stream);
       this.#availability.heard();
       if (stream.phase === 'closed') return true; // meanwhile
-      const verdict = judgeRange(stream, low, high);
+      if (same === 'missing') return false;
+      const verdict = same === 'failed' ? same : judgeRange(stream, low, high);
       if (verdict !== 'wait-for-growth' || stream.phase !== 'beyond') this.unassignNow(stream);
       if (verdict === 'read-again') this.assignNow(stream);
       if (verdict === 'wait-for-growth') stream.phase = 'beyond';
       return verdict !== 'wait-for-growth';
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;
-      if (error.retryable) return false;
+      if (error.retryable || this.#isMissingForNow(stream, error)) return false;
       stream.fail(error.code, error.message, error);
       this.unassignNow(stream);
       return true;
+    }
+  }
+
+  /** A broker that has just started may not know its topics yet. */
+  #isMissingForNow(stream: ReaderStream, error: SourceError): boolean {
+    if (error.code !== 'topic_missing' || stream.incarnation === null) return false;
+    return judgeIncarnation(stream, null, this.#context.clock.nowMs()) === 'missing';
+  }
+
+  /** Whether the topic is still the one that the stream began with, as far as that is known. */
+  async #isSame(stream: ReaderStream): Promise<'fine' | 'missing' | 'failed'> {
+    const { admin, clock } = this.#context;
+    if (stream.incarnation === null || admin === null) return 'fine';
+    try {
+      return judgeIncarnation(stream, await admin.incarnation(stream.topic), clock.nowMs());
+    } catch {
+      return 'fine'; // Told by who watches.
     }
   }
 

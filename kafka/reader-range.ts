@@ -1,4 +1,5 @@
 import { SourceError, topicPartitionName, type SourceErrorCode, type TopicPartition } from '../sources/source.ts';
+import { KafkaError } from './contract.ts';
 import type { KafkaContext } from './connection.ts';
 import type { NativeConsumer } from './driver.ts';
 import { kafkaError, sourceError } from './errors.ts';
@@ -15,12 +16,28 @@ export async function queryBounds(
   return { lowOffset: BigInt(low), endOffset: BigInt(high) };
 }
 
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** As `queryBounds`, as numbers. */
-export function queryRange(
-  context: KafkaContext,
-  client: NativeConsumer,
-  tp: TopicPartition,
-): Promise<{ readonly low: number; readonly high: number }> {
+export async function queryRange(context: KafkaContext, client: NativeConsumer, tp: TopicPartition): Promise<Range> {
+  try {
+    return await askRange(context, client, tp);
+  } catch (error) {
+    if (!(error instanceof SourceError) || error.code !== 'topic_missing' || context.admin === null) throw error;
+    // A topic that we may not see looks like one that is not there: the admin client is told which.
+    const denied = await context.admin.incarnation(tp.topic).then(
+      () => null,
+      (failure: unknown) => failure,
+    );
+    if (denied instanceof KafkaError && denied.code === 'kafka_not_authorised') throw sourceError(denied);
+    throw error;
+  }
+}
+
+function askRange(context: KafkaContext, client: NativeConsumer, tp: TopicPartition): Promise<Range> {
   return new Promise((resolve, reject) => {
     if (!client.isConnected()) return reject(new SourceError('closed', 'the reader is closed'));
     client.queryWatermarkOffsets(tp.topic, tp.partition, queryTimeoutMs, (error, offsets) => {
@@ -54,7 +71,7 @@ export function judgeRange(stream: RangedStream, low: number, high: number): Ran
     return 'failed';
   }
   if (asked > high && stream.wasInRange) {
-    stream.fail('offset_out_of_range', `${stream.name} was cut: it ends at ${high}, was read up to ${asked}`);
+    stream.fail('log_truncated', `${stream.name} was cut: it ends at ${high}, was read up to ${asked}`);
     return 'failed';
   }
   return asked > high ? 'wait-for-growth' : 'read-again';

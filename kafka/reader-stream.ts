@@ -5,7 +5,7 @@ import {
   type RecordBatch,
   type TopicPartition,
 } from '../sources/source.ts';
-import { messageBytes, toRecordBatch } from './columns.ts';
+import { emptyBatch, messageBytes, toRecordBatch } from './columns.ts';
 import type { NativeMessage } from './driver.ts';
 
 /** What a stream tells its reader. */
@@ -13,7 +13,6 @@ export interface StreamOwner {
   readonly queueBytesMax: number;
   /** Every hole in offsets is a loss (embedded broker); on a real one holes are control or compacted records. */
   readonly holesAreLoss: boolean;
-  readonly timestampType: RecordBatch['timestampType'];
   isAvailable(): boolean;
   /** The end of the partition as the last fetch heard it; −1 before. */
   heardEnd(stream: ReaderStream): number;
@@ -34,6 +33,12 @@ export type StreamPhase = 'opening' | 'reading' | 'beyond' | 'failed' | 'closed'
 export class ReaderStream implements PartitionStream {
   readonly topic: string;
   readonly partition: number;
+  /** What the topic's timestamps are; known before the first record. */
+  timestampType: RecordBatch['timestampType'] = 'unknown';
+  /** Which incarnation of the topic is read; null: not known. */
+  incarnation: string | null = null;
+  /** Since when the topic is not found; null while it is. */
+  missingSinceMs: number | null = null;
   phase: StreamPhase = 'opening';
   isAssigned = false;
   isPaused = false;
@@ -128,7 +133,7 @@ export class ReaderStream implements PartitionStream {
   seal(): number {
     const count = this.#arrived.length;
     if (count === 0) return 0;
-    this.#queue.push({ batch: toRecordBatch(this.#arrived, this.#owner.timestampType), bytes: this.#arrivedBytes });
+    this.#queue.push({ batch: toRecordBatch(this.#arrived, this.timestampType), bytes: this.#arrivedBytes });
     this.#queuedBytes += this.#arrivedBytes;
     this.#arrived = [];
     this.#arrivedBytes = 0;
@@ -136,10 +141,16 @@ export class ReaderStream implements PartitionStream {
     return count;
   }
 
-  /** The driver reached the end of the partition at `offset`. */
+  /**
+   * The driver reached the end of the partition at `offset`. What lies between the last record and the end are control records:
+   * a batch without records says that they are passed.
+   */
   endSeen(offset: number): void {
     this.#endSeenAt = offset;
     this.wasInRange = true;
+    if (this.#owner.holesAreLoss || this.phase !== 'reading' || offset <= this.nextOffset) return;
+    this.#queue.push({ batch: emptyBatch(this, this.timestampType, this.nextOffset, offset), bytes: 0 });
+    this.nextOffset = offset;
   }
 
   fail(code: SourceError['code'], message: string, cause?: unknown): void {

@@ -67,12 +67,20 @@ export interface Source {
 }
 
 /**
- * Why a stream cannot go on. `offset_out_of_range`: asked below the first offset held (read the archive) or beyond the end
- * after truncation; `gap`: records between the asked offset and the next one are gone; `topic_missing`; `closed`;
- * `unavailable` (retryable): the broker or store does not answer.
+ * Why a stream cannot go on. `offset_out_of_range`: asked below the first offset held (read the archive); `gap`: records
+ * between the asked offset and the next one are gone; `topic_recreated`: the topic was deleted and made anew; `log_truncated`: the
+ * partition now ends before what was read; `topic_missing`; `not_authorised`; `closed`; `unavailable` (retryable): the broker
+ * or store does not answer.
  */
 export type SourceErrorCode =
-  'offset_out_of_range' | 'gap' | 'topic_missing' | 'closed' | 'unavailable' | 'not_authorised';
+  | 'offset_out_of_range'
+  | 'gap'
+  | 'topic_recreated'
+  | 'log_truncated'
+  | 'topic_missing'
+  | 'closed'
+  | 'unavailable'
+  | 'not_authorised';
 
 export class SourceError extends Error {
   readonly code: SourceErrorCode;

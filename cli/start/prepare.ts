@@ -1,11 +1,13 @@
 import type { CheckpointStore } from '../../checkpoints/store.ts';
-import { inputTopics, orderTopic, resultTopics, type PipelineTopics } from '../../events/topics.ts';
+import type { PipelineTopics } from '../../events/topics.ts';
+import type { NewTopic } from '../../kafka/contract.ts';
 import { highestArchivedEpoch, highestOrderedEpoch } from '../../sinks/clickhouse/archived.ts';
 import { toSinkError } from '../../sinks/clickhouse/errors.ts';
 import { MigrationError, migrate } from '../../sinks/clickhouse/migrate.ts';
 import type { RunContext } from './context.ts';
 import { chooseEpoch, highestSnapshotEpoch, type Epoch } from './epoch.ts';
 import type { Infrastructure } from './infrastructure.ts';
+import { ownTopics } from './own-topics.ts';
 
 const retryMs = 1_000;
 
@@ -19,7 +21,7 @@ export async function prepare(
   const highest = Math.max(archived.incarnation, archived.epoch, await highestSnapshotEpoch(store, running));
   const epoch = chooseEpoch({ highest, archived: archived.incarnation }, infrastructure.isFreshBroker);
   context.logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
-  await createTopics(infrastructure, running);
+  await createTopics(infrastructure, ownTopics(context.config, running));
   return epoch;
 }
 
@@ -45,10 +47,10 @@ async function archivedEpoch(
   }
 }
 
-/** Asking for a topic's partitions makes it, where the broker does so by itself. */
-async function createTopics({ kafka, gate }: Infrastructure, running: readonly PipelineTopics[]): Promise<void> {
+/** The embedded broker makes a topic when its partitions are asked for; so do many real ones, but not as it must be. */
+async function createTopics({ kafka, gate }: Infrastructure, wanted: readonly NewTopic[]): Promise<void> {
+  if (kafka.admin) return kafka.admin.createTopics(wanted);
   const producer = await kafka.producer(gate && { gate });
-  const orders = running.map(({ name, version }) => orderTopic(name, version));
-  for (const topic of [...inputTopics, ...Object.values(resultTopics), ...orders]) await producer.partitionCount(topic);
+  for (const { topic } of wanted) await producer.partitionCount(topic);
   await producer.close();
 }

@@ -11,6 +11,7 @@ import type { Service } from '../../telemetry/service.ts';
 import { foldOf } from './fold-of.ts';
 import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
+import { startFromOf } from './start-from.ts';
 
 /** The tasks of one pipeline, with readers and producers of their own. */
 export async function taskService(parts: ServiceParts, processor: AnyProcessor): Promise<Service> {
@@ -35,7 +36,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     shards: 1,
     membership: await memberOf(parts, taskGroup(processor.name, processor.version), [topic]),
     orderTopic: topic,
-    startFrom: config.tasks.startFrom === 'latest' ? 'latest' : 'earliest',
+    startFrom: startFromOf(config.tasks.startFrom, { admin: kafka.admin, inputs: broker.inputs }),
     epoch: parts.epoch,
     inputs: chained(broker.inputs),
     order: chained(broker.order),

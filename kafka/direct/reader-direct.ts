@@ -4,6 +4,7 @@ import { KafkaError, type ReaderOptions } from '../contract.ts';
 import { sourceError } from '../errors.ts';
 import { judgeRange } from '../reader-range.ts';
 import { createStreamSet, type StreamSet } from '../reader-set.ts';
+import { watchTopics } from '../topic-watch.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { Leaders } from './leaders.ts';
@@ -40,6 +41,7 @@ class DirectReader implements Source {
   readonly #loops = new Map<number, { readonly loop: FetchLoop; readonly done: Promise<void> }>();
   readonly #leaders: Leaders;
   readonly #owner: DirectStreamOwner;
+  readonly #watch: { stop(): void };
   #other: Promise<Source> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -49,6 +51,7 @@ class DirectReader implements Source {
     this.#options = options;
     const streams = this.#streams;
     this.#leaders = new Leaders({ context, cluster, streams, found: ({ leader }) => this.#loopOf(leader).nudge() });
+    this.#watch = watchTopics(context, streams, () => streams.wake());
     const records = context.metrics.counter('millrace_kafka_read_records_total', 'Records read from Kafka');
     this.#owner = {
       queueBytesMax: options.queueBytesMax ?? queueBytesMaxDefault,
@@ -68,6 +71,10 @@ class DirectReader implements Source {
     if (this.#closing) throw new SourceError('closed', 'the reader is closed');
     const stream = new DirectStream(tp, fromOffset, this.#owner);
     this.#streams.add(stream);
+    void this.#context.admin?.incarnation(stream.topic).then(
+      (incarnation) => (stream.incarnation = incarnation),
+      () => {}, // What is wrong with it, fetching tells.
+    );
     this.#leaders.look();
     return stream;
   }
@@ -96,6 +103,7 @@ class DirectReader implements Source {
   }
 
   async #close(): Promise<void> {
+    this.#watch.stop();
     for (const stream of this.#streams.all()) stream.close();
     this.#streams.end();
     for (const { loop } of this.#loops.values()) loop.stop();

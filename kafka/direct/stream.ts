@@ -5,6 +5,7 @@ import {
   type RecordBatch,
   type TopicPartition,
 } from '../../sources/source.ts';
+import { emptyBatch } from '../columns.ts';
 import { BatchError, type LogBatch } from './batches.ts';
 import { decompress } from './codecs.ts';
 import { type PlainBatches, toRecordBatch } from './records.ts';
@@ -43,6 +44,10 @@ export class DirectStream implements PartitionStream {
   /** −1: not known. */
   leader = -1;
   leaderEpoch = -1;
+  /** Which incarnation of the topic is read; null: not known. */
+  incarnation: string | null = null;
+  /** Since when the topic is not found; null while it is. */
+  missingSinceMs: number | null = null;
   /** Set at `queueBytesMax`, cleared at half of it. */
   isFull = false;
   /** The position was inside the partition at some time: leaving the range later is a loss, not a wrong question. */
@@ -84,7 +89,7 @@ export class DirectStream implements PartitionStream {
       return batch;
     }
     if (this.#error !== null) throw this.#error;
-    return null;
+    return this.#passHoles();
   }
 
   async next(maxWaitMs: number): Promise<RecordBatch | null> {
@@ -115,7 +120,7 @@ export class DirectStream implements PartitionStream {
   }
 
   isReady(): boolean {
-    if (this.#queue.length > 0 || this.#error !== null) return true;
+    if (this.#queue.length > 0 || this.#error !== null || this.#hasHoles()) return true;
     if (!this.#other) return false;
     try {
       this.#peeked ??= this.#other.poll();
@@ -185,6 +190,20 @@ export class DirectStream implements PartitionStream {
       this.fail('unavailable', `${this.name}: ${error.message}`, error);
       return null;
     }
+  }
+
+  /** What was fetched behind the last record is control records and the like. */
+  #hasHoles(): boolean {
+    return this.phase === 'reading' && !this.#owner.holesAreLoss && this.nextOffset > this.#polledOffset;
+  }
+
+  /** A batch without records that says where reading goes on, when nothing but holes is left; else null. */
+  #passHoles(): RecordBatch | null {
+    if (this.#queue.length > 0 || !this.#hasHoles()) return null;
+    const batch = emptyBatch(this, 'unknown', this.#polledOffset, this.nextOffset);
+    this.#polledOffset = this.nextOffset;
+    this.#recordsEnd = this.nextOffset;
+    return batch;
   }
 
   #isHole({ baseOffset, count, nextOffset }: RecordBatch): boolean {
