@@ -30,6 +30,7 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'port',
     'clickhousePort',
     'partitions',
+    'replicas',
     'instances',
     'keep',
     'pipelineDepth',
@@ -43,7 +44,7 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'anomalyScore',
     'alarmsPerDayMax',
   ];
-  const days = (path: readonly string[]) => path.includes('ttlDays');
+  const days = (path: readonly string[]) => path.includes('ttlDays') || path.includes('retentionDays');
   const odd = listOptions().filter(({ type, path }) => {
     const name = path.at(-1) ?? '';
     return type === 'number' && !units.test(name) && !counts.includes(name) && !days(path) && name !== 'dedupeIdsMax';
