@@ -18,13 +18,13 @@ const retryMs = 500;
  * away; what a broker refuses rejects with a `KafkaError`. Not for the embedded broker, which has no admin calls.
  */
 export function openAdmin(context: Omit<KafkaContext, 'admin'>): Admin {
-  let client: Client | undefined;
+  let connected: Client | undefined;
   let closing: Promise<void> | undefined;
   const ask = async <T>(doing: string, request: (client: Client) => Promise<T>): Promise<T> => {
     for (;;) {
       if (closing || context.closing.aborted) throw new KafkaError('kafka_closed', `${doing}: closed`);
       try {
-        return await request((client ??= connectAdmin(context)));
+        return await request((connected ??= connectAdmin(context)));
       } catch (error) {
         const failure = adminError(doing, error);
         if (!failure.retryable) throw failure;
@@ -37,7 +37,7 @@ export function openAdmin(context: Omit<KafkaContext, 'admin'>): Admin {
     createTopics: (topics) => createTopics(ask, topics),
     check: async () => {
       try {
-        await (client ??= connectAdmin(context)).metadata({ topics: [], forceUpdate: true });
+        await (connected ??= connectAdmin(context)).metadata({ topics: [], forceUpdate: true });
         return null;
       } catch (error) {
         return adminError('connect', error);
@@ -46,7 +46,7 @@ export function openAdmin(context: Omit<KafkaContext, 'admin'>): Admin {
     timestampType: (topic) => ask(`settings of ${topic}`, (client) => timestampType(client, topic)),
     incarnation: (topic) => incarnation(ask, topic),
     offsetAt: (tp, timeMs) => ask(`offsets of ${topicPartitionName(tp)}`, (client) => offsetAt(client, tp, timeMs)),
-    close: () => (closing ??= client?.close() ?? Promise.resolve()),
+    close: () => (closing ??= connected?.close() ?? Promise.resolve()),
   };
 }
 

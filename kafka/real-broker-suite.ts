@@ -301,6 +301,9 @@ async function rawProducer(
 
 function called(call: (done: (error: unknown) => void) => unknown): Promise<void> {
   return new Promise((resolve, reject) => {
-    call((error) => (error ? reject(error instanceof Error ? error : new Error(String(error))) : resolve()));
+    call((error) => {
+      if (error) reject(error instanceof Error ? error : new Error(JSON.stringify(error)));
+      else resolve();
+    });
   });
 }
