@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { AnyProcessor } from '../processors/index.ts';
 import { OperateError, acceptGap, findGaps, markSnapshot, restoreAt } from '../tasks/operate.ts';
+import type { RestoreTerms } from '../tasks/operate.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { configFileOf } from './config-file.ts';
@@ -47,7 +48,12 @@ export function runSnapshotCreate(label: string, flags: OperateFlags, env: NodeJ
 }
 
 /** Runs `millrace restore`, of every chosen pipeline that has the snapshot. */
-export function runRestore(at: string, flags: OperateFlags, env: NodeJS.ProcessEnv): Promise<void> {
+export function runRestore(
+  at: string,
+  terms: RestoreTerms,
+  flags: OperateFlags,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const pipeline = parseSnapshotName(at)?.pipeline ?? flags.pipeline;
   return withTasks(
     pipeline === undefined ? flags : { ...flags, pipeline },
@@ -57,7 +63,7 @@ export function runRestore(at: string, flags: OperateFlags, env: NodeJS.ProcessE
       const known = tasks.filter((_, i) => named[i]?.some(({ name, label }) => name === at || label === at));
       if (known.length === 0) throw new UsageError(`no snapshot ${at}: \`millrace snapshot list\` shows what there is`);
       for (const { name, operate, inputs } of known) {
-        const { epoch } = await restoreAt(operate, at, inputs);
+        const { epoch } = await restoreAt(operate, at, inputs, terms);
         say(`${name}: epoch ${epoch} begins at ${at}`);
       }
     },

@@ -36,12 +36,16 @@ export function addSnapshotCommands(program: Command, env: NodeJS.ProcessEnv): v
     .command('restore')
     .description('open a new epoch from a snapshot: everything after it is folded again, and replaces what is stored')
     .requiredOption('--at <snapshot>', 'a name that `millrace snapshot list` shows')
+    .option(
+      '--accept-gap',
+      'go on without inputs that are gone or whose topic was made anew; rows say that some are missing',
+    )
     .option(...pipelineOption)
     .option(...configOption)
     .addHelpText('after', '\nExamples:\n  millrace restore --at before-upgrade --pipeline revenue')
-    .action(async ({ at, ...flags }: OperateFlags & { readonly at: string }) => {
+    .action(async ({ at, acceptGap, ...flags }: OperateFlags & { readonly at: string; readonly acceptGap?: true }) => {
       const { runRestore } = await import('./snapshot-run.ts');
-      await runRestore(at, flags, env);
+      await runRestore(at, { acceptsGap: acceptGap === true }, flags, env);
     });
   addGapCommand(program, env);
 }

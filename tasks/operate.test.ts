@@ -5,6 +5,7 @@ import type { CalmMember, CalmWorld } from '../tests/simulation/calm.ts';
 import { createCountingFold, resultTopic } from '../tests/simulation/counting-fold.ts';
 import type { SimResult } from '../tests/simulation/counting-fold.ts';
 import { createSimProcess } from '../tests/simulation/virtual-time.ts';
+import { SourceError } from '../sources/source.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import type { FoldEntry } from './contract.ts';
 import { OperateError, acceptGap, findGaps, markSnapshot, restoreAt } from './operate.ts';
@@ -215,5 +216,78 @@ describe('an accepted gap', () => {
       why: 'retention was too short',
     });
     expect(await outcome(world, acceptGap(commandOf(world), nextReadable, 'again'))).toEqual([]);
+  });
+});
+
+describe('a restore of what was lost', () => {
+  /** Six events, a snapshot after three and, damaged or not, one after six; then the log ends between the two. */
+  async function truncated(isNewestDamaged: boolean): Promise<CalmWorld> {
+    const world = createCalmWorld();
+    const member = await sixEvents(world);
+    await member.drain();
+    const [newest, three] = await world.store.list(task);
+    if (!newest || !three) throw new Error('no snapshots');
+    if (isNewestDamaged) world.store.damage(newest.name);
+    world.broker.truncate(orderPartition, three.orderOffset);
+    return world;
+  }
+
+  it.each([false, true])('parks on a log that is shorter than a snapshot says, damaged %s', async (isDamaged) => {
+    const world = await truncated(isDamaged);
+    const member = world.start();
+    await world.until('parked', () => member.shard().state === 'parked');
+    expect(member.shard().parked).toMatchObject({ code: 'log_truncated' });
+  });
+
+  it('goes on in a truncated log, though snapshots beyond its end are still there', async () => {
+    const world = await truncated(false);
+    const parked = world.start();
+    await world.until('parked', () => parked.shard().state === 'parked');
+    await outcome(world, restoreAt(commandOf(world), 'three', parked.options.inputs));
+    await world.until('goes on', () => parked.shard().state === 'owner' && parked.shard().totals.records === 6);
+    parked.process.crash();
+    const next = world.start();
+    await world.until('owner', () => next.shard().state === 'owner');
+    expect(next.shard()).toMatchObject({ epoch: 1, totals: { records: 6 } });
+  });
+
+  it('wakes a parked task though the broker did not answer while the operator spoke', async () => {
+    const world = await truncated(false);
+    const calm = { isOn: () => false, random: () => 0.5, count: () => {} };
+    const order = createSimSource(world.broker, createSimProcess(world.time, 'reader'), calm);
+    let isAway = true;
+    const isParked = (): boolean => parked.shard().state === 'parked';
+    const away = () => Promise.reject(new SourceError('unavailable', 'away'));
+    const bounds: typeof order.bounds = (tp) => (isAway && isParked() ? away() : order.bounds(tp));
+    const parked: CalmMember = world.start({ order: { ...order, bounds } });
+    await world.until('parked', isParked);
+    await outcome(world, restoreAt(commandOf(world), 'three', parked.options.inputs));
+    await world.run(3_000);
+    isAway = false;
+    await world.until('goes on', () => parked.shard().state === 'owner');
+    expect(parked.shard().epoch).toBe(1);
+  });
+
+  it('reads a topic that was made anew from its beginning, if the gap is accepted, and says that records are missing', async () => {
+    const world = createCalmWorld();
+    const member = await sixEvents(world);
+    world.broker.recreate('in');
+    world.produce(0, 3);
+    await world.until('parked', () => member.shard().state === 'parked');
+    expect(member.shard().parked).toMatchObject({ code: 'input_lost' });
+    const restore = (acceptsGap: boolean) =>
+      outcome(world, restoreAt(commandOf(world), 'three', member.options.inputs, { acceptsGap }));
+    await expect(restore(false)).rejects.toMatchObject({ code: 'unreadable' });
+    expect(await restore(true)).toMatchObject({ starts: { 'in-0': '0' } });
+    await world.until('goes on', () => member.shard().totals.records === 4);
+    const genesis = world
+      .log()
+      .flatMap((record) => (record.kind === 'claim' && record.genesis ? [record.genesis] : []));
+    expect(genesis.at(-1)).toMatchObject({ epoch: 1, incarnation: 1, gap: expect.stringContaining('in-0') as string });
+    // What was ordered before the restore is gone: whoever starts now does not need it.
+    member.process.crash();
+    const next = world.start({ epoch: { current: 1, incarnation: 1, openNew: false } });
+    await world.until('owner', () => next.shard().state === 'owner');
+    expect(next.shard().totals.records).toBe(4);
   });
 });

@@ -59,6 +59,12 @@ export interface Restored {
   readonly starts: Readonly<Record<string, string>>;
 }
 
+/** What a restore may do without. */
+export interface RestoreTerms {
+  /** Inputs that are gone, or whose topic was made anew, are read from the first record held; rows say that some are missing. */
+  readonly acceptsGap: boolean;
+}
+
 /**
  * Opens a new epoch in the same log, from a snapshot and its positions: everything after it is folded again, and its rows
  * replace those of the epoch before. The snapshot is kept under the label `base-e<epoch>`.
@@ -67,25 +73,21 @@ export async function restoreAt(
   options: OperateOptions,
   name: string,
   inputs: Pick<StartOptions['orderSource'], 'bounds'>,
+  { acceptsGap }: RestoreTerms = { acceptsGap: false },
 ): Promise<Restored> {
   const { entry, snapshot, bytes } = await namedSnapshot(options, name);
-  const starts = snapshot.judge.positions;
-  for (const [partition, position] of Object.entries(starts)) {
-    const { lowOffset, endOffset } = await inputs.bounds(parseTopicPartition(partition));
-    if (BigInt(position) < lowOffset || BigInt(position) > endOffset)
-      throw new OperateError(
-        'unreadable',
-        `${partition} would be read from ${position}, and ${lowOffset} to ${endOffset} are held by broker and archive`,
-      );
-  }
+  const { starts, gaps, isAnew } = await readableStarts(snapshot.judge.positions, inputs);
+  if (gaps.length > 0 && !acceptsGap) throw new OperateError('unreadable', gaps.join('; '));
   let epoch = 0;
   await appendCounting(options, async (state) => {
     epoch = state.epoch + 1;
     const { pipeline, version, stateHash } = options.fold;
     const place = { pipeline, version, stateHash, epoch: entry.epoch, shard: options.shard };
     const kept = await options.store.save({ ...place, orderOffset: entry.orderOffset, label: `base-e${epoch}` }, bytes);
-    const incarnation = state.genesis?.incarnation ?? state.genesis?.epoch ?? 0;
-    const genesis = { epoch, incarnation, base: { name: kept.name, sha256: sha256Hex(bytes) }, starts };
+    // Offsets that were archived once mean other records now.
+    const incarnation = isAnew ? epoch : (state.genesis?.incarnation ?? state.genesis?.epoch ?? 0);
+    const base = { name: kept.name, sha256: sha256Hex(bytes) };
+    const genesis = { epoch, incarnation, base, starts, ...(gaps.length > 0 && { gap: gaps.join('; ') }) };
     const claim: OrderClaim = {
       ...{ kind: 'claim', id: options.newId(), replaces: state.lastClaimId, clockMs: state.clockMs },
       genesis,
@@ -93,6 +95,30 @@ export async function restoreAt(
     return claim;
   });
   return { epoch, starts };
+}
+
+/** Where reading can go on from these positions, and why where it is somewhere else. */
+async function readableStarts(
+  positions: JudgeState['positions'],
+  inputs: Pick<StartOptions['orderSource'], 'bounds'>,
+): Promise<{ readonly starts: Restored['starts']; readonly gaps: readonly string[]; readonly isAnew: boolean }> {
+  const bounds = new Map<string, { readonly lowOffset: bigint; readonly endOffset: bigint }>();
+  for (const name of Object.keys(positions)) bounds.set(name, await inputs.bounds(parseTopicPartition(name)));
+  const topicOf = (name: string): string => parseTopicPartition(name).topic;
+  const anew = new Set<string>();
+  for (const [name, { endOffset }] of bounds) if (BigInt(positions[name] ?? '0') > endOffset) anew.add(topicOf(name));
+  const starts: Record<string, string> = { ...positions };
+  const gaps: string[] = [];
+  for (const [name, { lowOffset, endOffset }] of bounds) {
+    const position = positions[name] ?? '0';
+    if (BigInt(position) >= lowOffset && !anew.has(topicOf(name))) continue;
+    starts[name] = lowOffset.toString();
+    gaps.push(
+      `${name} would be read from ${position}, and ${lowOffset} to ${endOffset} are held by broker and archive`,
+    );
+  }
+  const isAnew = anew.size > 0;
+  return { starts, gaps, isAnew };
 }
 
 /** A part of an input that is gone: the task goes on behind it, and windows that began before are marked. */

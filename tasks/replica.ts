@@ -6,7 +6,7 @@ import { emptyJudgeState } from './judge.ts';
 import type { Judgement, JudgeState, judge } from './judge.ts';
 import type { LogRecord } from './order-log.ts';
 import { ParkError } from './park.ts';
-import { encodeSnapshot, snapshotCodec } from './snapshot.ts';
+import { encodeSnapshot, noCounters, snapshotCodec } from './snapshot.ts';
 import type { TaskCounters, TaskSnapshot } from './snapshot.ts';
 
 /**
@@ -41,8 +41,6 @@ export interface ReplicaOptions {
   /** Folding goes on from here; absent: from the beginning of the log. */
   readonly from?: TaskSnapshot | undefined;
 }
-
-const noCounters: TaskCounters = { entries: 0, records: 0, ignored: 0 };
 
 export function createReplica(options: ReplicaOptions): Replica {
   const { inputs, shard } = options;

@@ -28,6 +28,8 @@ export interface TaskCounters {
   readonly ignored: number;
 }
 
+export const noCounters: TaskCounters = { entries: 0, records: 0, ignored: 0 };
+
 /** Maps, Sets, typed arrays and bigints survive; structures are inside the bytes, so any reader can decode them. */
 const packr = new Packr({ moreTypes: true, mapsAsObjects: false, useRecords: true, int64AsType: 'bigint' });
 

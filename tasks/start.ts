@@ -5,10 +5,11 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Fold, Genesis } from './contract.ts';
 import { emptyJudgeState, judge } from './judge.ts';
+import type { JudgeState } from './judge.ts';
 import { createOrderReader } from './order-log.ts';
 import type { LogRecord, OrderReader } from './order-log.ts';
 import { ParkError } from './park.ts';
-import { decodeSnapshot, sha256Hex } from './snapshot.ts';
+import { decodeSnapshot, noCounters, sha256Hex, snapshotCodec } from './snapshot.ts';
 import type { TaskSnapshot } from './snapshot.ts';
 
 /** What a task starts from: which of its snapshots belong to the order log that it is about to read. */
@@ -46,19 +47,21 @@ export async function newestValid(
   if (own.length === 0) return null;
   const bounds = await options.orderSource.bounds(options.orderPartition);
   for (const entry of own) {
-    const snapshot = await loadWhole(options, entry.name);
-    if (!snapshot) {
-      logger.warn({ snapshot: entry.name }, 'snapshot is damaged or unreadable, trying the one before it');
-      continue;
-    }
-    if (bounds.endOffset < entry.orderOffset) {
-      if (log === 'archived') return { entry, snapshot };
-      if (entry.epoch < (await firstEpoch(options, bounds.endOffset))) continue;
+    const isBeyondEnd = bounds.endOffset < entry.orderOffset;
+    // Also of a damaged one: its name alone says how far the log went.
+    if (isBeyondEnd && log === 'live') {
+      if (entry.epoch < (await lastEpoch(options, bounds.endOffset))) continue;
       throw new ParkError(
         'log_truncated',
         `the order log ends at ${bounds.endOffset}, snapshot ${entry.name} was taken at ${entry.orderOffset}`,
       );
     }
+    const snapshot = await loadWhole(options, entry.name);
+    if (!snapshot) {
+      logger.warn({ snapshot: entry.name }, 'snapshot is damaged or unreadable, trying the one before it');
+      continue;
+    }
+    if (isBeyondEnd) return { entry, snapshot };
     if (await isOfThisLog(options, snapshot)) return { entry, snapshot };
     logger.warn({ snapshot: entry.name }, 'snapshot belongs to another order log, trying the one before it');
   }
@@ -85,14 +88,61 @@ async function loadWhole(options: StartOptions, name: string): Promise<TaskSnaps
   return snapshot && snapshot.stateHash === options.fold.stateHash ? snapshot : null;
 }
 
-/** The epoch that the log began with: snapshots of earlier ones are of a log that is no more. −1: nothing has begun. */
-async function firstEpoch(options: StartOptions, endOffset: bigint): Promise<number> {
+/** The epoch that the log is in: snapshots of earlier ones that lie beyond its end are of a past that was given up. −1: nothing has begun. */
+async function lastEpoch(options: StartOptions, endOffset: bigint): Promise<number> {
   let state = emptyJudgeState;
   await withReader(options, 0n, async (reader) => {
-    for (let offset = 0n; offset < endOffset && !state.genesis; offset++)
+    for (let offset = 0n; offset < endOffset; offset++)
       state = judge(state, (await readOne(reader, offset)).record).state;
   });
   return state.genesis ? state.epoch : -1;
+}
+
+export interface GenesisOptions extends StartOptions {
+  readonly createFold: (shard: number) => Pick<Fold, 'snapshot'>;
+  readonly judge: typeof judge;
+}
+
+/**
+ * Where folding begins: at the last genesis of the log behind `found`, or with `found` itself. What lies before a genesis was
+ * given up, maybe because its inputs are gone: it is judged and not folded.
+ */
+export async function fromLastGenesis(
+  options: GenesisOptions,
+  found: TaskSnapshot | undefined,
+): Promise<TaskSnapshot | undefined> {
+  const from = BigInt(found?.orderOffset ?? '0');
+  const { endOffset } = await options.orderSource.bounds(options.orderPartition);
+  let state = found?.judge ?? emptyJudgeState;
+  let last: { readonly record: LogRecord; readonly genesis: Genesis; readonly started: JudgeState } | null = null;
+  if (from < endOffset)
+    await withReader(options, from, async (reader) => {
+      for (let offset = from; offset < endOffset; offset++) {
+        const record = await readOne(reader, offset);
+        const judgement = options.judge(state, record.record);
+        state = judgement.state;
+        if (judgement.verdict === 'counts' && judgement.kind === 'genesis')
+          last = { record, genesis: judgement.genesis, started: state };
+      }
+    });
+  return last ? snapshotOf(options, last) : found;
+}
+
+async function snapshotOf(
+  options: GenesisOptions,
+  at: { readonly record: LogRecord; readonly genesis: Genesis; readonly started: JudgeState },
+): Promise<TaskSnapshot> {
+  const { pipeline, version, stateHash } = options.fold;
+  const { shard } = options;
+  const base = at.genesis.base ? await loadBase(options, at.genesis.base) : null;
+  return {
+    ...{ codec: snapshotCodec, pipeline, version, stateHash, shard },
+    orderOffset: (at.record.orderOffset + 1n).toString(),
+    lastRecordId: at.record.id,
+    judge: { ...at.started, clockMs: Math.max(at.started.clockMs, base?.judge.clockMs ?? 0) },
+    fold: base?.fold ?? options.createFold(shard).snapshot(),
+    counters: base?.counters ?? noCounters,
+  };
 }
 
 /** Looks up the order record just before the snapshot's offset. */

@@ -77,7 +77,7 @@ class ShardTask implements Task {
   #parked: ParkedBecause | null = null;
   #trouble: string | null = null;
   #view: TermView | null = null;
-  /** While parked: how far the order log was looked through. */
+  /** While parked: how far the order log was looked through; before, its end when the term began. An operator may be faster than the parking. */
   #logEnd: bigint | null = null;
 
   constructor(options: TaskOptions) {
@@ -151,6 +151,7 @@ class ShardTask implements Task {
       newId: () => `${this.#writerId}.${(this.#ids++).toString(36)}`,
       commit: (view, nowMs) => this.#committer.tick(view, nowMs),
       commitLast: (view) => this.#committer.now(view),
+      onLogEnd: (endOffset) => (this.#logEnd = endOffset),
       onOpen: (view) => (this.#view = view),
       onPhase: (phase) => (this.#state = phase),
       onOwned: () => (this.#state = 'owner'),
@@ -190,7 +191,6 @@ class ShardTask implements Task {
     const { service, shard, metrics } = this.#options;
     const { code, message, command } = error;
     this.#parked = { code, message, command };
-    this.#logEnd = null;
     this.#state = 'parked';
     metrics.parked(shard, true);
     metrics.termEnded(code);

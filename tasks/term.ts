@@ -21,7 +21,7 @@ import type { PartitionsOptions } from './partitions.ts';
 import { createReplica } from './replica.ts';
 import type { Applied, Replica } from './replica.ts';
 import type { TaskCounters } from './snapshot.ts';
-import { loadBase, newestValid } from './start.ts';
+import { fromLastGenesis, loadBase, newestValid } from './start.ts';
 import type { StartOptions } from './start.ts';
 import type { TaskMetrics } from './task-metrics.ts';
 import type { Wake } from './wake.ts';
@@ -41,6 +41,8 @@ export interface TermOptions {
   readonly commit: (term: TermView, nowMs: number) => number;
   /** Commits positions now. */
   readonly commitLast: (term: TermView) => Promise<void>;
+  /** The end of the order log before anything of it was read. */
+  readonly onLogEnd: (endOffset: bigint) => void;
   /** Shows what the term works on; called once, before anything is read. */
   readonly onOpen: (view: TermView) => void;
   readonly onPhase: (phase: 'catching_up' | 'claiming') => void;
@@ -127,15 +129,19 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
     orderSource: service.order,
     orderPartition: topicPartition,
   };
+  options.onLogEnd((await service.order.bounds(topicPartition)).endOffset);
+  const judged = service.seams?.judge ?? judge;
+  const { createFold } = service;
   const found = await newestValid(start, (entry) => entry.epoch >= (epoch.incarnation ?? epoch.current), 'live');
+  const from = await fromLastGenesis({ ...start, createFold, judge: judged }, found?.snapshot);
   const replica = createReplica({
     shard,
-    createFold: service.createFold,
+    createFold,
     inputs,
     loadBase: (base) => loadBase(start, base),
     failpoint: service.failpoint ?? noFailpoint,
-    judge: service.seams?.judge ?? judge,
-    from: found?.snapshot,
+    judge: judged,
+    from,
   });
   const nextOffset = replica.nextOffset();
   const open = service.seams?.createOrderReader ?? createOrderReader;

@@ -33,6 +33,7 @@ export class SinkLoop {
   #rejects = 0;
   #oldestRowMs = 0;
   #lastFlushMs = 0;
+  #isCommitOwed = false;
   #isDraining = false;
   #drainTo: ReadonlyMap<string, bigint> | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -88,9 +89,14 @@ export class SinkLoop {
       await this.#partitions.applyChanges();
       if (this.#isDraining) this.#drainTo ??= await this.#partitions.ends();
       const hasMore = await this.#collect();
-      if (this.#isDue(hasMore)) await this.#flush();
-      else if (this.#isDrained()) return;
-      else if (!hasMore) await this.#options.reader.wait(Math.min(pollWaitMs, this.#limits.batchWaitMs));
+      if (this.#isDue(hasMore)) {
+        await this.#flush();
+        continue;
+      }
+      // The next batch would cover it, and may never come: producers may be waiting for this very commit.
+      if (this.#isCommitOwed && this.#blocks.rows() === 0) await this.#commit(this.#partitions.positions());
+      if (this.#isDrained()) return;
+      if (!hasMore) await this.#options.reader.wait(Math.min(pollWaitMs, this.#limits.batchWaitMs));
     }
   }
 
@@ -141,14 +147,16 @@ export class SinkLoop {
     await this.#commit(positions);
   }
 
-  /** Failing to commit costs a repetition only, and the next commit covers this one. */
+  /** Failing to commit costs a repetition only; it is tried again with the next batch, or while there is none. */
   async #commit(positions: ReturnType<PartitionSet['positions']>): Promise<void> {
     try {
       await this.#options.membership.commit(positions);
+      this.#isCommitOwed = false;
       this.#detail = undefined;
     } catch (error) {
+      this.#isCommitOwed = true;
       this.#detail = `offsets are not committed: ${messageOf(error)}`;
-      this.#options.logger.warn({ err: this.#detail }, 'ClickHouse sink could not commit; the next commit covers it');
+      this.#options.logger.warn({ err: this.#detail }, 'ClickHouse sink could not commit; it tries again');
     }
   }
 

@@ -22,6 +22,8 @@ export interface SimPartition {
 export interface SimBroker {
   readonly partitions: Map<string, SimPartition>;
   partition(tp: TopicPartition): SimPartition;
+  /** What a partition held before its topic was made anew. */
+  former(name: string): readonly SimRecord[];
   append(tp: TopicPartition, message: Pick<SimRecord, 'key' | 'value'>): bigint;
   /** An offset without a record, as a transaction marker leaves. */
   hole(tp: TopicPartition): void;
@@ -41,6 +43,7 @@ export function createSimBroker(
 ): SimBroker {
   const partitions = new Map<string, SimPartition>();
   const counts = new Map<string, number>();
+  const former = new Map<string, readonly SimRecord[]>();
   let isDead = false;
   const partition = (tp: TopicPartition): SimPartition => {
     const name = topicPartitionName(tp);
@@ -51,6 +54,7 @@ export function createSimBroker(
   return {
     partitions,
     partition,
+    former: (name) => former.get(name) ?? [],
     append(tp, { key, value }) {
       const at = partition(tp);
       const offset = at.endOffset;
@@ -74,6 +78,7 @@ export function createSimBroker(
     recreate(topic) {
       for (const [name, at] of partitions) {
         if (parseTopicPartition(name).topic !== topic) continue;
+        former.set(name, [...(former.get(name) ?? []), ...at.records]);
         at.records = [];
         at.endOffset = at.lowOffset = 0n;
       }

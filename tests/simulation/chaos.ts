@@ -13,7 +13,9 @@ export function step(world: World): void {
     time.at(time.nowMs() + 50, () => step(world));
     return;
   }
-  if (!world.isHandsOn) {
+  if (world.isHandsOn) {
+    if (options.kind === 'group') for (const [i, member] of members.entries()) tellAssignment(world, member, i);
+  } else {
     const isQuiet = (time.nowMs() - startMs) % 2_000 > 1_400;
     if (!isQuiet && random() < 0.12) produce(world);
     for (const i of members.keys()) upset(world, i);

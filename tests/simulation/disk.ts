@@ -11,7 +11,7 @@ interface SimFile {
 /** A disk that several processes have, with a page cache: what was not synced is gone, or torn, when the power goes. */
 export interface SimDisk {
   /** The disk as one process sees it; a call takes a moment, and nothing of it happens after a crash. */
-  files(process: SimProcess): Files;
+  files(process: SimProcess, faults?: Faults): Files;
   /** Everything that was not synced is lost or torn. Gives how many files were torn. */
   powerCut(): number;
   /** Flips a bit of a snapshot that is there, or cuts it. */
@@ -38,12 +38,12 @@ export function createSimDisk(faults: Faults): SimDisk {
     return torn;
   };
   return {
-    files: (process) =>
+    files: (process, own = faults) =>
       filesOf(
         () => now,
         () => void (durable = new Map(now)),
         process,
-        faults,
+        own,
       ),
     powerCut,
     rot() {

@@ -26,8 +26,9 @@ export const rules = {
   allowedLatenessMs: 300,
   provisionalEveryMs: 200,
   maxFutureMs: 2_000,
-  smallMs: 250,
-  largeMs: 1_000,
+  tumblingMs: 250,
+  hoppingMs: 900,
+  advanceMs: 300,
 } as const;
 
 const views: readonly View<SimEvent>[] = [
@@ -40,8 +41,8 @@ const views: readonly View<SimEvent>[] = [
       ['max', field(max, (event: SimEvent) => event.amount)],
     ],
     outputs: [
-      { name: 'small', window: { kind: 'tumbling', sizeMs: rules.smallMs } },
-      { name: 'large', window: { kind: 'tumbling', sizeMs: rules.largeMs } },
+      { name: 'tumbling', window: { kind: 'tumbling', sizeMs: rules.tumblingMs } },
+      { name: 'hopping', window: { kind: 'hopping', sizeMs: rules.hoppingMs, advanceMs: rules.advanceMs } },
     ],
   },
 ];
@@ -52,7 +53,7 @@ const processor: Processor<SimEvent> = {
   inputs: ['in'],
   eventTypes: ['sim'],
   stateShape: viewsShape(views),
-  acceptsBehindMs: rules.largeMs + rules.allowedLatenessMs,
+  acceptsBehindMs: rules.hoppingMs + rules.allowedLatenessMs,
   create: () => windowed({ ...rules, views, keysMax: 1_000, cellsMax: 10_000, topics: resultTopics }),
 };
 

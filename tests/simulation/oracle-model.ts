@@ -26,6 +26,7 @@ export interface OracleRow {
   readonly table: 'window_results' | 'late_records' | 'dead_letters';
   readonly identity: string;
   readonly text: string;
+  readonly epoch: number;
 }
 
 /** The numbers of the pipeline under test, by name. */
@@ -34,7 +35,7 @@ export interface OracleRules {
   readonly allowedLatenessMs: number;
   readonly provisionalEveryMs: number;
   readonly maxFutureMs: number;
-  readonly outputs: readonly (readonly [name: string, sizeMs: number])[];
+  readonly outputs: readonly { readonly output: string; readonly sizeMs: number; readonly advanceMs: number }[];
 }
 
 interface Pane {
@@ -122,9 +123,7 @@ export class OracleModel {
   #take(event: Event, record: AppliedRecord, judgedAtMs: number, entry: Applied, rows: OracleRow[]): void {
     this.#ids.add(event.id);
     let taken = 0;
-    for (const [output, sizeMs] of this.#rules.outputs) {
-      const startMs = event.eventTimeMs - (event.eventTimeMs % sizeMs);
-      const endMs = startMs + sizeMs;
+    for (const { output, startMs, endMs } of this.#windowsOf(event)) {
       if (endMs + this.#rules.allowedLatenessMs <= judgedAtMs) {
         const lateByMs = judgedAtMs - endMs - this.#rules.allowedLatenessMs;
         rows.push(lateRow({ output, startMs, endMs, lateByMs, judgedAtMs }, event, record, entry));
@@ -139,6 +138,15 @@ export class OracleModel {
       taken++;
     }
     this.counters[taken > 0 ? 'folded' : 'late']++;
+  }
+
+  #windowsOf({ eventTimeMs }: Event): { readonly output: string; readonly startMs: number; readonly endMs: number }[] {
+    return this.#rules.outputs.flatMap(({ output, sizeMs, advanceMs }) => {
+      const windows = [];
+      for (let startMs = eventTimeMs - (eventTimeMs % advanceMs); startMs + sizeMs > eventTimeMs; startMs -= advanceMs)
+        windows.push({ output, startMs, endMs: startMs + sizeMs });
+      return windows;
+    });
   }
 
   #publish(entry: Applied, upToMs: number, rows: OracleRow[]): void {
@@ -166,6 +174,7 @@ export class OracleModel {
     const complete = startMs < this.#incompleteBeforeMs ? 0 : 1;
     const watermarkMs = Number.isFinite(this.#watermarkMs) ? this.#watermarkMs : 0;
     return {
+      epoch: entry.epoch,
       table: 'window_results',
       identity: `window ${output} ${startMs} ${key}`,
       text: textOf([
@@ -188,7 +197,7 @@ export const textOf = (cells: readonly unknown[]): string => cells.map(String).j
 function deadRow(reason: string, { partition, offset }: AppliedRecord, entry: Applied): OracleRow {
   const identity = `dead ${entry.epoch} ${partition} ${offset}`;
   const text = textOf([reason, entry.epoch, partition, offset, revisionOf(entry), entry.entryId]);
-  return { table: 'dead_letters', identity, text };
+  return { table: 'dead_letters', identity, text, epoch: entry.epoch };
 }
 
 interface Missed {
@@ -206,6 +215,7 @@ function lateRow(
   entry: Applied,
 ): OracleRow {
   return {
+    epoch: entry.epoch,
     table: 'late_records',
     identity: `late ${output} ${startMs} ${key} ${entry.epoch} ${partition} ${offset}`,
     text: textOf([

@@ -1,10 +1,11 @@
+import { crc32 } from 'node:zlib';
 import { parseTopicPartition } from '../../sources/source.ts';
-import type { OrderClaim, OrderEntry, OrderRecord } from '../../tasks/contract.ts';
+import type { OrderClaim, OrderEntry, OrderRange, OrderRecord } from '../../tasks/contract.ts';
 import { toBatch } from './broker.ts';
 import type { SimBroker, SimRecord } from './broker.ts';
 import { chainOf } from './fold.ts';
 import { OracleModel } from './oracle-model.ts';
-import type { Applied, OracleRow, OracleRules } from './oracle-model.ts';
+import type { Applied, AppliedRecord, OracleRow, OracleRules } from './oracle-model.ts';
 
 /**
  * What the order log of one shard means, worked out again with none of the engine's code: design rules 1 to 3 over plain
@@ -77,6 +78,10 @@ export class Oracle {
   }
   hasOpen(): boolean {
     return this.#model.hasOpen();
+  }
+  /** Of rows that were ever to be published. */
+  texts(): string[] {
+    return [...this.#abandoned, ...this.rows().map(({ text }) => text)];
   }
   isAbandoned(text: string): boolean {
     return this.#abandoned.has(text);
@@ -153,15 +158,13 @@ export class Oracle {
       if (positions.get(name) !== BigInt(from)) return null;
       positions.set(name, BigInt(to));
     }
-    const records = [];
-    for (const [name, from, to] of record.ranges) {
+    const records: AppliedRecord[] = [];
+    for (const range of record.ranges) {
+      const [name, from, to] = range;
       if (positions.get(name) !== BigInt(from)) return null;
       positions.set(name, BigInt(to));
-      for (const found of this.#broker.partition(parseTopicPartition(name)).records) {
-        const { offset, timestampMs, value } = found;
-        if (offset < BigInt(from) || offset >= BigInt(to)) continue;
+      for (const { offset, timestampMs, value } of this.#recordsOf(range))
         records.push({ partition: name, offset, timestampMs, text: Buffer.from(value ?? []).toString() });
-      }
     }
     const clockMs = Math.max(log.clockMs, record.clockMs);
     const read = record.ranges.map(([name]) => name);
@@ -171,6 +174,15 @@ export class Oracle {
     const partitions = [...positions.keys()].sort();
     const { epoch } = log;
     return { shard: this.#shard, epoch, orderOffset, entryId: record.id, clockMs, idle, partitions, hasSkip, records };
+  }
+
+  /** The records that were ordered, which a topic that was made anew since has no more: the sum tells. */
+  #recordsOf([name, from, to, count, crc]: OrderRange): readonly SimRecord[] {
+    const isIn = ({ offset }: SimRecord): boolean => offset >= BigInt(from) && offset < BigInt(to);
+    const found = this.#broker.partition(parseTopicPartition(name)).records.filter(isIn);
+    const last = found.at(-1);
+    const isSame = found.length === count && (last ? crc32(last.value ?? '', crc32(last.key ?? '')) : 0) === crc;
+    return isSame ? found : this.#broker.former(name).filter(isIn);
   }
 }
 

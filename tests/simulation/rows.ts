@@ -32,7 +32,7 @@ function resultText(result: Result): string {
 const placeOf = ({ input }: LateRecord | DeadLetter): string => `${input.topic}-${input.partition}`;
 
 /** A row of `*_final`, in the oracle's form. */
-export function storedRow(table: OracleRow['table'], row: Row): OracleRow {
+export function storedRow(table: OracleRow['table'], row: Row): Omit<OracleRow, 'epoch'> {
   const of = (...names: string[]): unknown[] => names.map((name) => row[name]);
   const place = `${String(row['topic'])}-${String(row['partition'])}`;
   const [output, start, key, epoch, offset] = of('output', 'window_start', 'key', 'epoch', 'offset').map(String);

@@ -1,5 +1,6 @@
 import { step } from './chaos.ts';
 import { checkSettled, whyNotSettled } from './checks.ts';
+import { disaster } from './disasters.ts';
 import { startMember } from './member.ts';
 import { startSink } from './sink-member.ts';
 import { createWorld, startMs } from './world.ts';
@@ -23,7 +24,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   for (let i = 0; i < options.processes; i++) members.push(startMember(world));
   for (let i = 0; i < options.sinks; i++) sinks.push(startSink(world, i));
   time.at(startMs, () => step(world));
-  await time.runUntil(startMs + options.chaosMs, () => wrong.size > 0);
+  const disasterMs = options.disaster === 'none' ? options.chaosMs : options.chaosMs * (0.4 + 0.3 * world.random());
+  await time.runUntil(startMs + disasterMs, () => wrong.size > 0);
+  if (wrong.size === 0) await disaster(world);
+  await time.runUntil(Math.max(startMs + options.chaosMs, time.nowMs() + 200), () => wrong.size > 0);
   world.isChaos = false;
   restartAll(world);
   await settle(world);

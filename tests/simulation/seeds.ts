@@ -1,5 +1,8 @@
 import { simulate } from './run.ts';
-import type { Mutant, SimulationOptions } from './world.ts';
+import type { Disaster, Mutant, SimulationOptions } from './world.ts';
+
+/** Every seventh seed has one of them. */
+const disasters: readonly Disaster[] = ['log_truncated', 'topic_recreated', 'new_broker'];
 
 /** What a seed decides beside the faults. */
 export const optionsOf = (seed: number): SimulationOptions => ({
@@ -8,9 +11,9 @@ export const optionsOf = (seed: number): SimulationOptions => ({
   processes: 2 + (Math.floor(seed / 2) % 2),
   sinks: 1 + (Math.floor(seed / 3) % 2),
   depth: 1 + (seed % 4),
-  shards: seed % 5 === 0 ? 2 : 1,
-  chaosMs: 3_000,
-  disaster: 'none',
+  shards: seed % 5 === 0 && seed % 7 !== 0 ? 2 : 1,
+  chaosMs: 2_000,
+  disaster: seed % 7 === 0 ? (disasters[Math.floor(seed / 7) % 3] ?? 'none') : 'none',
 });
 
 /** Everything that goes wrong somewhere in enough seeds; each is counted where it happens. */
@@ -20,6 +23,8 @@ export const faultKinds: readonly string[] = [
   // Kafka, and who may do what in it.
   ...['unavailable', 'lost_before', 'lost_after', 'late', 'entry_doubled', 'output_lost', 'hole', 'duplicate_event'],
   ...['rebalance', 'zombie', 'claim_raced', 'snapshot_by_another'],
+  // Where an operator has to step in.
+  ...['log_truncated', 'topic_recreated', 'new_broker'],
   // The disk of the snapshots.
   ...['disk_full', 'disk_torn', 'rot'],
   // ClickHouse and its sink.

@@ -11,6 +11,7 @@ import { createSimDisk } from './disk.ts';
 import type { SimDisk } from './disk.ts';
 import { positionOf, rules } from './fold.ts';
 import type { FoldSeams } from './fold.ts';
+import type { OracleRules } from './oracle-model.ts';
 import { Oracle } from './oracle.ts';
 import { createRandom, createVirtualTime } from './virtual-time.ts';
 import type { SimProcess, VirtualTime } from './virtual-time.ts';
@@ -99,7 +100,14 @@ export interface SinkMember {
   readonly assigned: Set<string>;
 }
 
-const oracleRules = { ...rules, outputs: [['small', rules.smallMs] as const, ['large', rules.largeMs] as const] };
+const { tumblingMs, hoppingMs, advanceMs } = rules;
+const oracleRules: OracleRules = {
+  ...rules,
+  outputs: [
+    { output: 'tumbling', sizeMs: tumblingMs, advanceMs: tumblingMs },
+    { output: 'hopping', sizeMs: hoppingMs, advanceMs },
+  ],
+};
 
 export function createWorld(options: SimulationOptions): World {
   const random = createRandom(options.seed);
