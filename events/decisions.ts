@@ -96,3 +96,19 @@ export interface DeliveryAttempt {
   /** When it will be tried again, or null. */
   readonly nextAtMs: number | null;
 }
+
+/**
+ * What was said about an endpoint, or is asked of it; on `millrace.deliveries`. added: alerts decided from then on are told to it;
+ * enabled: after it had disabled itself; resend: what is dead is to be sent again. Identity: (endpoint, note, webhookId, atMs).
+ */
+export interface EndpointNote {
+  readonly kind: 'endpoint-note';
+  readonly endpoint: string;
+  readonly note: 'added' | 'enabled' | 'resend';
+  /** Of `resend`: which one; empty: all that are dead. */
+  readonly webhookId: string;
+  readonly atMs: number;
+}
+
+/** What is on `millrace.deliveries`. */
+export type DeliveryRecord = DeliveryAttempt | EndpointNote;

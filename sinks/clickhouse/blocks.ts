@@ -9,7 +9,7 @@ import {
 } from './tables.ts';
 import { eachArchiveRow, type ArchiveRow } from './archive-rows.ts';
 import { readResult } from './result-records.ts';
-import { writeAlert, writeDecision, writeDelivery } from './decision-rows.ts';
+import { writeAlert, writeDecision, writeDelivery, writeEndpointNote } from './decision-rows.ts';
 import { writeForecastBand, writeForecastScore, writePrediction, writeRecommendationList } from './insight-rows.ts';
 import type { StoredResult } from './result-checks.ts';
 import type { RecordBatch } from '../../sources/source.ts';
@@ -105,6 +105,8 @@ function writeResult(bufferOf: (table: TableName) => RowBuffer, result: StoredRe
       return writeAlert(bufferOf('alerts'), result);
     case 'delivery':
       return writeDelivery(bufferOf('deliveries'), result);
+    case 'endpoint-note':
+      return writeEndpointNote(bufferOf('endpoint_notes'), result);
     case 'recommendation-list':
       return writeRecommendationList(bufferOf('recommendation_lists'), result);
     case 'prediction':

@@ -1,4 +1,4 @@
-import type { Alert, Decision, DeliveryAttempt } from '../../events/decisions.ts';
+import type { Alert, Decision, DeliveryAttempt, EndpointNote } from '../../events/decisions.ts';
 import { producerColumns, writeProducer } from './producer-columns.ts';
 import { writeNullableF64, type RowWriter } from './row-binary.ts';
 
@@ -10,6 +10,7 @@ export const decisionTables = {
   decisions: `pipeline, version, payment_source, payment_id, event_time, card_id, terminal_id, device_id, merchant_id, country, amount_minor, currency, outcome, score, rule_set_version, rules, features, feature_values, clock, topic, partition, offset, ${producerColumns}`,
   alerts: `pipeline, version, alert_id, transition, entity_type, entity_id, fingerprint, severity, title, reasons, hits, first_event_time, last_event_time, payment_id, decision_payment_ids, clock, ${producerColumns}`,
   deliveries: 'webhook_id, endpoint, alert_id, transition, attempt, outcome, status, detail, at, next_at',
+  endpoint_notes: 'endpoint, note, webhook_id, at',
 } as const;
 
 export function writeDecision(to: RowWriter, decision: Decision): void {
@@ -70,6 +71,14 @@ export function writeDelivery(to: RowWriter, delivery: DeliveryAttempt): void {
   to.text(delivery.detail);
   to.timeMs(delivery.atMs);
   to.nullableTimeMs(delivery.nextAtMs);
+  to.endRow();
+}
+
+export function writeEndpointNote(to: RowWriter, { endpoint, note, webhookId, atMs }: EndpointNote): void {
+  to.text(endpoint);
+  to.text(note);
+  to.text(webhookId);
+  to.timeMs(atMs);
   to.endRow();
 }
 

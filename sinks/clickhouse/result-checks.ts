@@ -1,4 +1,4 @@
-import type { Alert, Decision, DeliveryAttempt } from '../../events/decisions.ts';
+import type { Alert, Decision, DeliveryAttempt, EndpointNote } from '../../events/decisions.ts';
 import type { ForecastBand, ForecastScore, Prediction, RecommendationList } from '../../events/insights.ts';
 import type { Result } from '../../events/results.ts';
 
@@ -8,7 +8,15 @@ import type { Result } from '../../events/results.ts';
  * Pure: the same record is judged the same whenever it is redelivered.
  */
 export type StoredResult =
-  Result | Decision | Alert | DeliveryAttempt | RecommendationList | Prediction | ForecastBand | ForecastScore;
+  | Result
+  | Decision
+  | Alert
+  | DeliveryAttempt
+  | EndpointNote
+  | RecommendationList
+  | Prediction
+  | ForecastBand
+  | ForecastScore;
 
 type Check = (value: unknown) => boolean;
 
@@ -152,6 +160,12 @@ export const checksOf: {
     detail: isText,
     atMs: isMs,
     nextAtMs: isMsOrNull,
+  },
+  'endpoint-note': {
+    endpoint: isText,
+    note: oneOf('added', 'enabled', 'resend'),
+    webhookId: isText,
+    atMs: isMs,
   },
   'recommendation-list': {
     ...base,
