@@ -8,6 +8,7 @@ import { addReplayCommand } from './replay.ts';
 import { addSnapshotCommands } from './snapshot.ts';
 import { addValidateCommand } from './validate.ts';
 import { addVerifyCommand } from './verify.ts';
+import { addWebhookCommand } from './webhook.ts';
 
 /** The command line. Throws a `CommanderError` instead of ending the process; the commands throw what they fail with. */
 export function createProgram(env: NodeJS.ProcessEnv): Command {
@@ -24,6 +25,7 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
   addVerifyCommand(program, env);
   addSnapshotCommands(program, env);
   addDlqCommand(program, env);
+  addWebhookCommand(program, env);
   return program;
 }
 

@@ -9,6 +9,7 @@ import { exitCodes, UsageError, type StartOptions } from './options.ts';
 import { banner } from './start/banner.ts';
 import type { RunContext } from './start/context.ts';
 import { assertPortFree } from './start/port-free.ts';
+import { hasTerminal } from './start/webhook-endpoints.ts';
 
 /** A drain takes at most this long; then the process ends whatever it was doing. */
 const drainMaxMs = 9_500;
@@ -51,12 +52,14 @@ async function assertPortsFree({ server, embedded, clickhouse }: Config, only: S
     await assertPortFree('127.0.0.1', embedded.clickhousePort, 'MILLRACE_EMBEDDED_CLICKHOUSE_PORT');
 }
 
-async function sayWhereToLook({ services, infrastructure, url }: Running, { clickhouse }: Config): Promise<void> {
+async function sayWhereToLook({ services, infrastructure, url }: Running, config: Config): Promise<void> {
   const isHttpWanted = services.some(({ name }) => name === 'http');
   for (let waits = 0; isHttpWanted && url() === null && waits < 100; waits += 1) await systemClock.sleep(50);
   const { brokers, clickhouseUrl } = infrastructure;
   const names = services.map(({ name }) => name);
-  process.stdout.write(banner({ url: url(), brokers, clickhouseUrl, database: clickhouse.database, services: names }));
+  const { database } = config.clickhouse;
+  const look = { url: url(), brokers, clickhouseUrl, database, services: names, hasTerminal: hasTerminal(config) };
+  process.stdout.write(banner(look));
 }
 
 function refuseStartTime(startFrom: string): void {

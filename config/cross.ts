@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { PathFault } from './faults.ts';
 import { readSecret } from './secrets.ts';
 import type { Config } from './schema.ts';
@@ -15,6 +16,7 @@ export function crossFaults(config: Config): readonly PathFault[] {
     ...embeddedFaults(config),
     ...rhythmFaults(config),
     ...timeFaults(config),
+    ...webhookFaults(config),
   ];
 }
 
@@ -26,14 +28,36 @@ export function secretFaults(config: Config, env: Environment): readonly PathFau
     [['kafka', 'security', 'passwordRef'], config.kafka.security.passwordRef],
     [['clickhouse', 'passwordRef'], config.clickhouse.passwordRef],
   ];
-  return references.flatMap(([path, reference]) => {
-    try {
-      readSecret(reference, env);
-      return [];
-    } catch (error) {
-      return [{ path, message: (error as Error).message }];
-    }
+  const unreadable = references.flatMap(([path, reference]) => unreadableFault(path, reference, env));
+  return [...unreadable, ...signingFaults(config, env)];
+}
+
+function unreadableFault(path: readonly PropertyKey[], reference: string, env: Environment): readonly PathFault[] {
+  try {
+    readSecret(reference, env);
+    return [];
+  } catch (error) {
+    return [{ path, message: (error as Error).message }];
+  }
+}
+
+/** Secrets of webhooks: readable, and of the form that signing needs. */
+function signingFaults({ webhooks }: Config, env: Environment): readonly PathFault[] {
+  const references = webhooks.endpoints.flatMap(({ secretRefs }, i) =>
+    secretRefs.map((reference, j) => ({ path: ['webhooks', 'endpoints', i, 'secretRefs', j], reference })),
+  );
+  return references.flatMap(({ path, reference }) => {
+    const unreadable = unreadableFault(path, reference, env);
+    if (unreadable.length > 0 || isSigningSecret(readSecret(reference, env) ?? '')) return unreadable;
+    return [{ path, message: `${reference} must hold whsec_ and 24 to 64 bytes in base64` }];
   });
+}
+
+/** As the Standard Webhooks specification has it. */
+function isSigningSecret(secret: string): boolean {
+  const base64 = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1];
+  const length = base64 === undefined ? 0 : Buffer.from(base64, 'base64').length;
+  return length >= 24 && length <= 64;
 }
 
 /** Whether only this machine can reach the address. */
@@ -129,4 +153,33 @@ function timeFaults({ time }: Config): readonly PathFault[] {
   if (time.dedupeHorizonMs >= oldestMs) return [];
   const message = `must be at least ${oldestMs}, the oldest event that a window still takes (time.allowedLatenessMs + 1 h)`;
   return [{ path: ['time', 'dedupeHorizonMs'], message }];
+}
+
+function webhookFaults({ webhooks, server, kafka }: Config): readonly PathFault[] {
+  const { endpoints, terminal, terminalPort } = webhooks;
+  const hasTerminal = terminal === 'on' || (terminal === 'auto' && kafka.brokers === '');
+  const faults: PathFault[] = [];
+  endpoints.forEach(({ name, allowAddresses }, i) => {
+    const path = ['webhooks', 'endpoints', i];
+    if (name === 'terminal') faults.push({ path: [...path, 'name'], message: 'terminal is the one of this machine' });
+    if (endpoints.findIndex((one) => one.name === name) < i)
+      faults.push({ path: [...path, 'name'], message: `${name} is the name of another endpoint` });
+    allowAddresses.forEach((text, j) => {
+      if (!isAddressRange(text))
+        faults.push({
+          path: [...path, 'allowAddresses', j],
+          message: `${text} is no address and no range (10.0.0.0/8)`,
+        });
+    });
+  });
+  if (hasTerminal && terminalPort === server.port)
+    faults.push({ path: ['webhooks', 'terminalPort'], message: `is ${terminalPort} as server.port: choose another` });
+  return faults;
+}
+
+function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Option } from './options.ts';
+import { namesInList, type Option } from './options.ts';
 
 /** One thing wrong with the configuration. */
 export interface ConfigFault {
@@ -66,10 +66,9 @@ function faultLine(fault: ConfigFault): string {
 
 function unknownKey(parent: readonly PropertyKey[], key: string, options: readonly Option[]): string {
   const depth = parent.length;
-  const siblings = [
-    ...new Set(options.filter((o) => parent.every((part, i) => o.path[i] === part)).map((o) => o.path[depth] ?? '')),
-  ];
-  const reference = siblings.find((name) => name === `${key}Ref`);
+  const inBlock = options.filter((o) => parent.every((part, i) => o.path[i] === part)).map((o) => o.path[depth] ?? '');
+  const siblings = inBlock.length > 0 ? [...new Set(inBlock)] : namesInList(parent);
+  const reference = siblings.find((name) => name === `${key}Ref` || name === `${key}Refs`);
   if (reference) return `a secret is only given by reference: use ${reference}: env:NAME or file:/path`;
   const guess = nearest(key, siblings);
   return guess ? `unknown option; did you mean ${guess}?` : `unknown option; known here: ${siblings.join(', ')}`;

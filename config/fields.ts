@@ -25,6 +25,10 @@ export const httpUrl = () =>
     .refine((value) => value === '' || isHttpUrl(value), 'must be an http:// or https:// URL without credentials in it')
     .default('');
 
+/** An http or https URL that must be given. */
+export const requiredUrl = () =>
+  z.string().refine(isHttpUrl, 'must be an http:// or https:// URL without credentials in it');
+
 /** A comma-separated list of host:port; empty means "not set". */
 export const hostPorts = () =>
   z
@@ -47,6 +51,10 @@ export const secretRef = () =>
 
 /** A list of references to secrets. */
 export const secretRefs = () => z.array(z.string().regex(referencePattern, referenceError)).max(100).default([]);
+
+/** At least one reference to a secret. */
+export const requiredSecretRefs = (max: number) =>
+  z.array(z.string().regex(referencePattern, referenceError)).min(1).max(max);
 
 /** A list of texts. */
 export const texts = () => z.array(z.string().min(1).max(4_096)).max(1_000).default([]);

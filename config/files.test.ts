@@ -43,6 +43,9 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'seriesMax',
     'anomalyScore',
     'alarmsPerDayMax',
+    'terminalPort',
+    'pendingMax',
+    'deadMax',
   ];
   const days = (path: readonly string[]) => path.includes('ttlDays') || path.includes('retentionDays');
   const odd = listOptions().filter(({ type, path }) => {

@@ -149,3 +149,51 @@ describe('faults between options', () => {
     expect(loadConfig({ file: fileOf(yaml), env: {}, checkSecrets: false }).server.host).toBe('0.0.0.0');
   });
 });
+
+describe('webhooks', () => {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const hook = 'name: ops, url: "https://hooks.example/x"';
+
+  test('[H7] endpoints have defaults, one or two secrets by reference, and may come from the environment as JSON', () => {
+    const config = load(`webhooks: { endpoints: [{ ${hook}, secretRefs: [env:NEW, env:OLD] }] }`, {
+      NEW: secret,
+      OLD: secret,
+    });
+    expect(config.webhooks.endpoints).toMatchObject([
+      { severityMin: 'low', pipelines: [], timeoutMs: 15_000, inFlightMax: 4 },
+    ]);
+    const json = JSON.stringify([
+      { name: 'ops', url: 'http://10.0.0.1/', secretRefs: ['env:NEW'], allowAddresses: ['10.0.0.0/8'] },
+    ]);
+    const fromEnvironment = load('', { MILLRACE_WEBHOOKS_ENDPOINTS: json, NEW: secret });
+    expect(fromEnvironment.webhooks.endpoints[0]?.allowAddresses).toEqual(['10.0.0.0/8']);
+  });
+
+  test.each([
+    [`secretRefs: ["${secret}"]`, 'secretRefs.0', /only given by reference/],
+    [`secretRefs: [env:A], secret: "${secret}"`, 'secret', /use secretRefs: env:NAME or file:/],
+    ['secretRefs: []', 'secretRefs', /at least 1/],
+    ['secretRefs: [env:A, env:A, env:A]', 'secretRefs', /at most 2/],
+    ['secretRefs: [env:WEAK]', 'secretRefs.0', /env:WEAK must hold whsec_ and 24 to 64 bytes/],
+    ['secretRefs: [env:NONE]', 'secretRefs.0', /env:NONE is not set/],
+    [
+      'secretRefs: [env:A], allowAddresses: [10.0.0.0/40]',
+      'allowAddresses.0',
+      /10.0.0.0\/40 is no address and no range/,
+    ],
+    ['secretRefs: [env:A], severityMin: awful', 'severityMin', /must be one of low, medium, high/],
+  ])('[H7] {%s} is a fault, and its message holds no secret', (options, path, message) => {
+    const faults = faultsOf(`webhooks: { endpoints: [{ ${hook}, ${options} }] }`, { A: secret, WEAK: 'whsec_AAAA' });
+    const [fault] = faults.filter(([where]) => where.endsWith(`webhooks.endpoints.0${path && '.'}${path}`));
+    expect(fault?.[1]).toMatch(message);
+    for (const [, text] of faults) expect(text).not.toContain(secret);
+  });
+
+  test('names are unique, and `terminal` is ours', () => {
+    const both = `{ ${hook}, secretRefs: [env:A] }`;
+    const named = both.replace('ops', 'terminal');
+    expect(
+      faultsOf(`webhooks: { endpoints: [${both}, ${both}, ${named}] }`, { A: secret }).map(([, text]) => text),
+    ).toEqual(['ops is the name of another endpoint', 'terminal is the one of this machine']);
+  });
+});

@@ -27,8 +27,32 @@ export function environmentName(path: readonly string[]): string {
 export function coerce(type: Option['type'], value: string): unknown {
   if (type === 'number') return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value.trim()) ? Number(value) : value;
   if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : value;
-  if (type === 'list') return value.trim() === '' ? [] : value.split(',').map((item) => item.trim());
+  if (type === 'list') return listOf(value.trim());
   return value;
+}
+
+/** With commas, or as JSON, which lists of blocks need. */
+function listOf(value: string): unknown {
+  if (value.startsWith('[')) {
+    try {
+      return JSON.parse(value);
+    } catch {
+      return value;
+    }
+  }
+  return value === '' ? [] : value.split(',').map((item) => item.trim());
+}
+
+/** The names that a block inside a list may have, e.g. at `['webhooks', 'endpoints', 0]`; empty where there is none. */
+export function namesInList(path: readonly PropertyKey[]): readonly string[] {
+  let at: z.ZodType | undefined = configSchema;
+  for (const part of path) {
+    const inner: z.ZodType | undefined = at && unwrapped(at);
+    if (inner instanceof z.ZodArray) at = inner.element as z.ZodType;
+    else at = inner instanceof z.ZodObject ? (inner.shape[String(part)] as z.ZodType | undefined) : undefined;
+  }
+  const block = at && unwrapped(at);
+  return block instanceof z.ZodObject ? Object.keys(block.shape) : [];
 }
 
 function optionsBelow(schema: z.ZodType, path: readonly string[]): readonly Option[] {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { days, hostPorts, httpUrl, port, secretRef, secretRefs, share, text, texts, whole } from './fields.ts';
+import { days, hostPorts, httpUrl, port, requiredSecretRefs, requiredUrl } from './fields.ts';
+import { secretRef, secretRefs, share, text, texts, whole } from './fields.ts';
 
 /**
  * Every option of millrace: its default, its unit (the end of its name) and what it means. `config/millrace.yaml` lists the
@@ -202,6 +203,42 @@ const live = z.strictObject({
   clientsMax: whole(1_000, 1).describe('Sockets open at once.'),
 });
 
+const endpoint = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and dashes')
+    .describe('Its name in logs, metrics and tables. Another name is another endpoint, which starts anew.'),
+  url: requiredUrl().describe('Where to POST to.'),
+  secretRefs: requiredSecretRefs(2).describe('References to the signing secret (whsec_…); two while receivers change.'),
+  transitions: z
+    .array(z.enum(['raised', 'updated', 'retracted', 'resolved']))
+    .min(1)
+    .default(['raised', 'updated', 'retracted', 'resolved'])
+    .describe('Which transitions it is told of.'),
+  severityMin: z.enum(['low', 'medium', 'high']).default('low').describe('The least severe alerts it is told of.'),
+  pipelines: texts().describe('Whose alerts; empty: all.'),
+  timeoutMs: whole(15_000, 100, 60_000).describe('For one whole attempt.'),
+  inFlightMax: whole(4, 1, 64).describe('Attempts at a time.'),
+  allowAddresses: texts().describe('Addresses or ranges (10.0.0.0/8) it may have besides public ones.'),
+});
+
+const webhooks = z.strictObject({
+  endpoints: z
+    .array(endpoint)
+    .max(100)
+    .default([])
+    .describe('Who is told about alerts, each with name, url, secretRefs and more: docs/webhooks.md.'),
+  pendingMax: whole(10_000, 1, 100_000).describe('Transitions that wait for an endpoint; one more is dead at once.'),
+  deadMax: whole(10_000, 1, 100_000).describe('Dead ones an endpoint can be sent again by hand; more are forgotten.'),
+  terminal: z
+    .enum(['auto', 'on', 'off'])
+    .default('auto')
+    .describe(
+      'The endpoint `terminal` for `millrace webhook listen` on this machine; auto: on with the embedded broker.',
+    ),
+  terminalPort: whole(4_711, 1, 65_535).describe('Port on loopback where `millrace webhook listen` listens.'),
+});
+
 const generator = z.strictObject({
   enabled: z.enum(['auto', 'on', 'off']).default('auto').describe('The demo input; auto: on with the embedded broker.'),
   ratePerSecond: whole(200, 1, 100_000).describe('Events a second, on average over a week.'),
@@ -228,6 +265,7 @@ export const configSchema = z.strictObject({
   limits: limits.prefault({}).describe('Bounds on state.'),
   pipelines: pipelines.prefault({}).describe('What is computed.'),
   live: live.prefault({}).describe('Live push to browsers.'),
+  webhooks: webhooks.prefault({}).describe('Signed webhooks on alerts.'),
   generator: generator.prefault({}).describe('The demo input.'),
   log: log.prefault({}).describe('Logging.'),
   instances: whole(1, 1, 1_000).describe(

@@ -32,6 +32,9 @@ export const orderTopic = (pipeline: string, version: number): string => `millra
 /** The consumer group of a pipeline version's tasks (over its order topic; its input commits are for display). */
 export const taskGroup = (pipeline: string, version: number): string => `millrace.${pipeline}.v${version}`;
 
+/** The consumer group of the webhooks, over the alerts; its commits are for display and for the gate. */
+export const webhookGroup = 'millrace.webhook';
+
 /** The consumer group of the ClickHouse sink. */
 export const clickhouseGroup = 'millrace.clickhouse';
 
@@ -44,9 +47,11 @@ export interface PipelineTopics {
 /** Every group that reads topics and commits, with what it reads: what an embedded broker must not forget before they have. */
 export function readingGroups(
   pipelines: readonly PipelineTopics[],
+  { hasWebhooks }: { readonly hasWebhooks: boolean },
 ): readonly { readonly groupId: string; readonly topics: readonly string[] }[] {
   const orders = pipelines.map(({ name, version }) => orderTopic(name, version));
   const archived = [...inputTopics, ...orders, ...Object.values(resultTopics)];
   const tasks = pipelines.map(({ name, version, inputs }) => ({ groupId: taskGroup(name, version), topics: inputs }));
-  return [...tasks, { groupId: clickhouseGroup, topics: archived }];
+  const webhooks = hasWebhooks ? [{ groupId: webhookGroup, topics: [resultTopics.alerts] }] : [];
+  return [...tasks, ...webhooks, { groupId: clickhouseGroup, topics: archived }];
 }

@@ -4,10 +4,13 @@ import type { ReadyCheck } from '../../server/health.ts';
 import { decisionRoute } from '../../server/decision-route.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { sqlRoute } from '../../server/sql-route.ts';
+import { webhookRoutes, type WebhookRoutesOptions } from '../../server/webhook-routes.ts';
 import { readSecret } from '../../config/secrets.ts';
 import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
 import type { NextOffset, Producer } from '../../kafka/contract.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
+import { deliveryLog } from '../../sinks/clickhouse/stored-deliveries.ts';
+import { publishNote } from '../../sinks/webhook/publish-note.ts';
 import { decisionsOn } from '../../sinks/clickhouse/stored-decisions.ts';
 import { newestWindowRows } from '../../sinks/clickhouse/queries.ts';
 import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gateway.ts';
@@ -22,6 +25,7 @@ import { owning } from './owning.ts';
 import type { ServiceParts } from './parts.ts';
 import { processorsOf } from './processors-of.ts';
 import { openReading } from './reading.ts';
+import { endpointsOf } from './webhook-endpoints.ts';
 
 /** What the HTTP server is built from. */
 export interface EdgeParts extends RunContext {
@@ -101,6 +105,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
       ...(config.sql.enabled
         ? [sqlRoute({ runSql: reading.query, concurrentMax: config.sql.concurrentMax, metrics })]
         : []),
+      webhookRoutes(webhooksOf(parts, producer)),
       eventsRoute({ producer, newId: randomUUID, clock, logger, metrics }),
       decideRoute({
         producer,
@@ -119,6 +124,16 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
   });
   page.server = server;
   return owning(server, [producer, decisions, reading]);
+}
+
+/** Who is told about alerts, and what became of it. */
+function webhooksOf({ infrastructure, config, env, clock }: EdgeParts, producer: Producer): WebhookRoutesOptions {
+  const from = { client: infrastructure.clickhouse, database: config.clickhouse.database };
+  return {
+    endpoints: endpointsOf(config, env).map(({ name }) => name),
+    log: (query) => deliveryLog(from, query),
+    ask: (note) => publishNote(producer, { ...note, atMs: clock.nowMs() }),
+  };
 }
 
 /** What is stored on a payment, by the version that runs here. */

@@ -11,6 +11,7 @@ import { connectClickHouse } from '../../sinks/clickhouse/connection.ts';
 import { writeEmbeddedAddress } from '../embedded-address.ts';
 import { openConfiguredKafka } from '../open-kafka.ts';
 import type { RunContext } from './context.ts';
+import { hasWebhooks } from './webhook-endpoints.ts';
 
 /** What every service stands on: a broker and a ClickHouse, embedded or real. */
 export interface Infrastructure {
@@ -81,7 +82,10 @@ async function ownBroker(
   const broker = await startEmbeddedBroker({
     logger,
     driver: config.kafka.driver,
-    gate: { bytesMax: config.embedded.gateBytesMax, groups: readingGroups(pipelines) },
+    gate: {
+      bytesMax: config.embedded.gateBytesMax,
+      groups: readingGroups(pipelines, { hasWebhooks: hasWebhooks(config) }),
+    },
   });
   return broker;
 }

@@ -8,6 +8,8 @@ import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
 import { rulesService } from './rules-service.ts';
 import { taskService } from './task-service.ts';
+import { hasWebhooks } from './webhook-endpoints.ts';
+import { webhookService } from './webhook-service.ts';
 
 /** Builds one service anew; a service that failed is built again by it. */
 export interface ServiceRecipe {
@@ -24,11 +26,13 @@ export const httpRecipe = (parts: EdgeParts, page: Page): ServiceRecipe => ({
 /** Every other service that can run here, in the order in which a drain stops them: live, inputs, tasks, sinks. */
 export function serviceRecipes(parts: ServiceParts, page: Page): readonly ServiceRecipe[] {
   const rules = { name: 'rules', build: () => rulesService(parts) };
+  const webhook = { name: 'webhook', build: () => webhookService(parts) };
   return [
     { name: 'websocket', build: () => liveService(parts, page) },
     ...(parts.processors.some(({ name }) => name === 'fraud') ? [rules] : []),
     { name: 'generator', build: () => generatorService(parts) },
     ...parts.processors.map((processor) => ({ name: processor.name, build: () => taskService(parts, processor) })),
+    ...(hasWebhooks(parts.config) ? [webhook] : []),
     { name: 'clickhouse', build: () => clickhouseService(parts) },
   ];
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AlertTransition, DeliveryAttempt } from '../../events/decisions.ts';
-import { type Answer, EndpointQueue, type EndpointQueueOptions, type Sending } from './endpoint-queue.ts';
+import type { Answer } from './answer.ts';
+import { EndpointQueue, type EndpointQueueOptions, type Sending } from './endpoint-queue.ts';
 import type { Message } from './message.ts';
 
 const none = (): number => 0;
@@ -161,6 +162,36 @@ describe('bounds', () => {
     expect(queue.resend('msg_e_5', 0)).toBe('full');
     expect(queue.start(0)).toHaveLength(2);
     expect(queue.start(0)).toHaveLength(0);
+  });
+});
+
+describe('a receiver that may be absent', () => {
+  const absent: Answer = { kind: 'absent', pauseMs: 1_000 };
+
+  test('that nobody listens is no record and no attempt; all of it waits for the pause', () => {
+    const queue = newQueue({ whenFull: 'forget-oldest' });
+    queue.take(message('a', 1), 0);
+    expect(queue.answered(startOne(queue, 0), absent, 0, none)).toEqual([]);
+    queue.take(message('b', 2), 10);
+    expect([queue.start(999), queue.nextDueMs()]).toEqual([[], 1_000]);
+    expect(ids(queue.start(1_000))).toEqual(['msg_a_1 1', 'msg_b_2 1']);
+  });
+
+  test('a newer transition that came meanwhile takes the place', () => {
+    const queue = newQueue({ whenFull: 'forget-oldest' });
+    queue.take(message('a', 1), 0);
+    const first = startOne(queue, 0);
+    queue.take(message('a', 2, 'resolved'), 1);
+    expect(queue.answered(first, absent, 2, none)).toEqual([]);
+    expect(ids(queue.start(1_002))).toEqual(['msg_a_2 1']);
+  });
+
+  test('of what waits only the newest are kept, without a record', () => {
+    const queue = newQueue({ whenFull: 'forget-oldest', pendingMax: 2 });
+    for (const [i, alertId] of ['a', 'b', 'c', 'd'].entries())
+      expect(queue.take(message(alertId, i + 1), 0)).toEqual([]);
+    expect(ids(queue.start(0))).toEqual(['msg_c_3 1', 'msg_d_4 1']);
+    expect(queue.status()).toMatchObject({ pending: 2, dead: 0 });
   });
 });
 

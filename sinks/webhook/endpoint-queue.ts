@@ -3,6 +3,7 @@
 // delivered; pending and dead are bounded. Synchronous: clock and chance are arguments, what is to be recorded comes back.
 // Redelivery: a transition not newer than its lane's is dropped; the same records restore the same state.
 import type { AlertTransition, DeliveryAttempt } from '../../events/decisions.ts';
+import type { Answer } from './answer.ts';
 import type { Message } from './message.ts';
 import { pauseAfter } from './schedule.ts';
 
@@ -14,19 +15,9 @@ export interface EndpointQueueOptions {
   /** The one dead for longest is forgotten beyond; ClickHouse has it still. */
   readonly deadMax: number;
   readonly inFlightMax: number;
+  /** What is one too many is dead at once, unless the one that has waited longest is forgotten for it, unrecorded. */
+  readonly whenFull?: 'bury' | 'forget-oldest';
 }
-
-/** What became of an attempt. */
-export type Answer =
-  | { readonly kind: 'delivered'; readonly status: number }
-  /** 410: the endpoint wants no more. */
-  | { readonly kind: 'gone'; readonly status: number }
-  | {
-      readonly kind: 'failed';
-      readonly status: number | null;
-      readonly detail: string;
-      readonly retryAfterMs: number | null;
-    };
 
 /** One attempt to be made now. */
 export interface Sending {
@@ -155,6 +146,7 @@ export class EndpointQueue {
     if (lane?.kind !== 'in-flight' || lane.message !== message) return [];
     this.#inFlight -= 1;
     lane.kind = 'pending';
+    if (answer.kind === 'absent') return this.#absent(lane, nowMs + answer.pauseMs);
     lane.attempts += 1;
     if (answer.kind === 'gone') this.#isDisabled = true;
     if (answer.kind === 'failed' && answer.retryAfterMs !== null)
@@ -206,6 +198,7 @@ export class EndpointQueue {
 
   #add(message: Message, nowMs: number): readonly DeliveryAttempt[] {
     const lane: Lane = { message, kind: 'pending', attempts: 0, dueMs: nowMs, next: null, detail: '' };
+    if (this.#options.whenFull === 'forget-oldest') this.#makeRoom();
     if (this.#pending.size < this.#options.pendingMax) {
       this.#pending.set(message.alertKey, lane);
       this.#putOff(lane, nowMs);
@@ -217,7 +210,24 @@ export class EndpointQueue {
     return [this.#record(message, { attempt: 1, outcome: 'dead', detail: lane.detail, atMs: nowMs })];
   }
 
-  #judge(lane: Lane, answer: Answer, nowMs: number, random: () => number): DeliveryAttempt {
+  #makeRoom(): void {
+    if (this.#pending.size < this.#options.pendingMax) return;
+    for (const [alertKey, { kind }] of this.#pending)
+      if (kind === 'pending') return void this.#pending.delete(alertKey);
+  }
+
+  #absent(lane: Lane, holdUntilMs: number): readonly DeliveryAttempt[] {
+    this.#holdUntilMs = holdUntilMs;
+    this.#renew(lane, lane.next ?? lane.message, holdUntilMs);
+    return [];
+  }
+
+  #judge(
+    lane: Lane,
+    answer: Exclude<Answer, { kind: 'absent' }>,
+    nowMs: number,
+    random: () => number,
+  ): DeliveryAttempt {
     const { message, attempts, next } = lane;
     const done = { attempt: attempts, status: answer.status, atMs: nowMs };
     if (answer.kind === 'delivered') {

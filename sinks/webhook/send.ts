@@ -6,7 +6,7 @@ import { request } from 'undici';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { AddressRange } from './addresses.ts';
 import { createCheckedAgent, type LookupAll } from './checked-connect.ts';
-import type { Answer } from './endpoint-queue.ts';
+import type { Answer } from './answer.ts';
 import type { Message } from './message.ts';
 import { retryAfterMsOf } from './schedule.ts';
 import { createSigner, type SigningSecrets } from './sign.ts';
@@ -19,6 +19,8 @@ export interface SenderOptions {
   /** For the whole attempt. */
   readonly timeoutMs: number;
   readonly connectionsMax: number;
+  /** Not null: a refused connection means that nobody listens, and is asked again after so long. */
+  readonly absentPauseMs?: number | null;
   readonly clock: Clock;
   readonly lookupAll?: LookupAll;
 }
@@ -33,7 +35,7 @@ const bodyBytesMax = 16_384;
 
 /** A sender to one endpoint, with connections of its own. */
 export function createSender(options: SenderOptions): Sender {
-  const { url, timeoutMs, clock } = options;
+  const { url, timeoutMs, clock, absentPauseMs } = options;
   const sign = createSigner(options.secrets);
   const agent = createCheckedAgent({ ...options, connectTimeoutMs: timeoutMs });
   return {
@@ -54,6 +56,8 @@ export function createSender(options: SenderOptions): Sender {
         await response.body.dump({ limit: bodyBytesMax, signal: timeOut.signal }).catch(() => {});
         return answerOf(response.statusCode, headerOf(response.headers['retry-after']), clock.nowMs());
       } catch (error) {
+        if (typeof absentPauseMs === 'number' && codeOf(error) === 'ECONNREFUSED')
+          return { kind: 'absent', pauseMs: absentPauseMs };
         const detail = timeOut.signal.aborted ? `no answer within ${timeoutMs} ms` : detailOf(error);
         return { kind: 'failed', status: null, detail, retryAfterMs: null };
       } finally {
@@ -77,7 +81,10 @@ const headerOf = (value: string | string[] | undefined): string | undefined =>
 
 /** By code alone: messages of the network hold addresses. */
 function detailOf(error: unknown): string {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  const code = codeOf(error);
+  const { message } = error as { readonly message?: unknown };
   if (code === 'address_refused') return String(message);
   return typeof code === 'string' ? `not reached: ${code}` : 'not reached';
 }
+
+const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;

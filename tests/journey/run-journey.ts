@@ -93,7 +93,7 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
   const parts = { clock: systemClock, logger: silentLogger };
   const folder = await mkdtemp(join(tmpdir(), 'millrace-journey-'));
   closing.push(() => rm(folder, { recursive: true, force: true }));
-  const groups = readingGroups(pipelines);
+  const groups = readingGroups(pipelines, { hasWebhooks: false });
   const broker = await startEmbeddedBroker({ logger: silentLogger, driver, gate: { groups } });
   closing.push(() => broker.stop());
   const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(folder, 'clickhouse'), port: 0 });
