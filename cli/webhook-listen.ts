@@ -45,7 +45,7 @@ export async function runListen(flags: ListenFlags, env: NodeJS.ProcessEnv): Pro
   let finish = (): void => {};
   const finished = new Promise<void>((resolve) => (finish = resolve));
 
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(request);
     const verified = body === null ? null : verify(key, request, body);
     if (!verified) return refuse(response);
@@ -55,7 +55,9 @@ export async function runListen(flags: ListenFlags, env: NodeJS.ProcessEnv): Pro
     if (seen.add(id).size > idsMax) seen.delete([...seen][0] ?? '');
     say(flags.json ? (body ?? '') : describe(verified, id));
     if (seen.size >= countMax) finish();
-  });
+  };
+  // A sender that breaks off is its own trouble.
+  const server = createServer((request, response) => void take(request, response).catch(() => response.destroy()));
   process.once('SIGINT', finish).once('SIGTERM', finish);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, port)));
@@ -103,7 +105,7 @@ function describe({ type, timestamp, data }: Body, id: string): string {
 }
 
 /** What came over the network moves no cursor. */
-const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+const plain = (text: string): string => text.replace(/\p{Cc}/gu, '?');
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);

@@ -1,7 +1,6 @@
 // Between the topic of the alerts and the endpoints: restores, takes what comes, starts what is due, hands records to the outbox.
 // Guarantees: nothing is attempted while it is paused, restoring, or too many records wait for the broker.
 // Redelivery: by position of the producer (`seen-positions.ts`), and by what is recorded when it restores.
-import { resultTopics } from '../../events/topics.ts';
 import type { NextOffset, Producer } from '../../kafka/contract.ts';
 import { parseTopicPartition, type RecordBatch, type Source } from '../../sources/source.ts';
 import type { Clock } from '../../telemetry/clock.ts';

@@ -8,14 +8,14 @@ import { createWorld, endpointTo, startReceiver, type Receiver, type World } fro
 
 let world: World;
 let receiver: Receiver;
-const running = new Set<WebhookService>();
+const services = new Set<WebhookService>();
 beforeEach(async () => {
   world = createWorld();
   receiver = await startReceiver();
 });
 afterEach(async () => {
-  for (const service of running) await service.drain();
-  running.clear();
+  for (const service of services) await service.drain();
+  services.clear();
   await receiver.close();
 });
 
@@ -25,7 +25,7 @@ const alert = (alertId: string, orderOffset: number, changes: Partial<Alert> = {
   testAlert(orderOffset, { alertId, clockMs, ...changes });
 const run = async (...endpoints: Parameters<World['run']>[0][number][]) => {
   const started = await world.run(endpoints.length > 0 ? endpoints : [endpointTo(receiver.url)]);
-  running.add(started.service);
+  services.add(started.service);
   return started;
 };
 const told = () => receiver.received.map(({ alertId, transition }) => `${alertId} ${transition}`);
