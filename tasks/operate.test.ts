@@ -154,6 +154,23 @@ describe('restore', () => {
     expect(member.shard().epoch).toBe(0);
   });
 
+  it('goes on from a snapshot that knows more than the order log: truncated, or made anew', async () => {
+    for (const left of [2, 0]) {
+      const world = createCalmWorld();
+      const member = await sixEvents(world);
+      member.process.crash();
+      const order = world.broker.partition(orderPartition);
+      order.records.splice(left);
+      order.endOffset = BigInt(left);
+      const second = world.start({ epoch: { current: 0, incarnation: 0, openNew: false } });
+      await world.until('parked', () => second.shard().state === 'parked');
+      expect(second.shard().parked?.code).toBe('log_truncated');
+      await outcome(world, restoreAt(commandOf(world), 'three', second.options.inputs));
+      await world.until('goes on', () => second.shard().state === 'owner' && second.shard().totals.records === 6);
+      expect(second.shard().epoch).toBe(1);
+    }
+  });
+
   it('wakes a parked task', async () => {
     const world = createCalmWorld();
     let isFaulty = false;
