@@ -55,7 +55,11 @@ Examples:
   MILLRACE_KAFKA_BROKERS=kafka:9092 millrace start --no-demo`,
     )
     .action(async ({ config, only, demo }: StartFlags) => {
+      const configFile = configFileOf(config, env);
+      // What is wrong with it is told before anything heavy is loaded.
+      const { checkConfig } = await import('./check-config.ts');
+      await checkConfig(configFile, env);
       const { runStart } = await import('./start.ts');
-      await runStart({ configFile: configFileOf(config, env), only, isDemo: demo });
+      await runStart({ configFile, only, isDemo: demo });
     });
 }

@@ -25,10 +25,10 @@ Examples:
   millrace validate --config my.yaml --no-secrets
   millrace validate --config my.yaml --json | jq '.faults[].path'`,
     )
-    .action((flags: ValidateFlags) => {
+    .action(async (flags: ValidateFlags) => {
       const file = configFileOf(flags.config, env);
       const warnings: string[] = [];
-      const faults = faultsOf(file, env, flags.secrets, warnings);
+      const faults = await faultsOf(file, env, flags.secrets, warnings);
       if (flags.json)
         process.stdout.write(
           `${JSON.stringify({ valid: faults.length === 0, file: file ?? null, faults, warnings }, null, 2)}\n`,
@@ -38,10 +38,11 @@ Examples:
     });
 }
 
-function faultsOf(file: string | undefined, env: NodeJS.ProcessEnv, checkSecrets: boolean, warnings: string[]) {
+async function faultsOf(file: string | undefined, env: NodeJS.ProcessEnv, checkSecrets: boolean, warnings: string[]) {
   try {
-    loadConfig({ file, env, checkSecrets, warn: (message) => warnings.push(message) });
-    return [];
+    const config = loadConfig({ file, env, checkSecrets, warn: (message) => warnings.push(message) });
+    const { ruleFaults } = await import('./check-config.ts');
+    return await ruleFaults(config);
   } catch (error) {
     if (error instanceof ConfigError) return error.faults;
     throw error;

@@ -30,7 +30,7 @@ export function parseConfigFile(
   };
   if (Buffer.byteLength(text) > fileBytesMax)
     return unusable([
-      { where: name, path: '', message: `larger than ${fileBytesMax} bytes: this is not a configuration` },
+      { where: `${name}:1:1`, path: '', message: `larger than ${fileBytesMax} bytes: this is not a configuration` },
     ]);
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const faults: ConfigFault[] = document.errors.map((error) => ({

@@ -5,6 +5,7 @@ import type { AnyProcessor } from '../../processors/index.ts';
 import { createArchiveSource } from '../../sources/archive/archive.ts';
 import { createChainedSource } from '../../sources/archive/chained.ts';
 import type { Source } from '../../sources/source.ts';
+import { type Failpoint, failpointAt } from '../../tasks/failpoint.ts';
 import type { TaskTuning } from '../../tasks/options.ts';
 import { createTaskService } from '../../tasks/service.ts';
 import type { Service } from '../../telemetry/service.ts';
@@ -50,6 +51,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     logger,
     metrics,
     tuning: tuningOf(parts),
+    failpoint: failpointOf(parts),
   });
   return owning(service, [producer, orderProducer, broker.inputs, broker.order]);
 }
@@ -69,6 +71,14 @@ function tuningOf({ config, infrastructure }: ServiceParts): Partial<TaskTuning>
     ...(infrastructure.isEmbeddedBroker && { clockSkewMaxMs: null }),
     foldsToEndOnDrain: infrastructure.isFreshBroker,
   };
+}
+
+/** For a crash harness alone: the process that has `MILLRACE_FAILPOINT` in its environment kills itself there. */
+function failpointOf({ env, logger }: ServiceParts): Failpoint | undefined {
+  const spec = env['MILLRACE_FAILPOINT'];
+  if (spec === undefined || spec === '') return undefined;
+  logger.warn({ failpoint: spec }, 'this process kills itself at a failpoint: it is a test');
+  return failpointAt(spec, () => void process.kill(process.pid, 'SIGKILL'));
 }
 
 async function partitionCounts(producer: Producer, topics: readonly string[]): Promise<ReadonlyMap<string, number>> {

@@ -40,9 +40,9 @@ export async function readRules(folder: string, check: CheckExpression): Promise
     const ruleId = basename(name).replace(/\.ya?ml$/, '');
     const text = await readFile(file, 'utf8').catch((error: Error) => error);
     if (text instanceof Error) faults.push(`${file}: cannot be read: ${text.message}`);
-    else if (text.length > bytesMax) faults.push(`${file}: is larger than ${bytesMax} bytes`);
+    else if (text.length > bytesMax) faults.push(`${file}:1:1: is larger than ${bytesMax} bytes`);
     else if (ruleId === 'thresholds') thresholds = parsed(file, text, thresholdsFile, faults) ?? thresholds;
-    else if (rules.some((rule) => rule.ruleId === ruleId)) faults.push(`${file}: there are two files of this rule`);
+    else if (rules.some((rule) => rule.ruleId === ruleId)) faults.push(`${file}:1:1: there are two files of this rule`);
     else {
       const rule = parsed(file, text, ruleFile, faults, ({ expression: of }) => check(of));
       if (rule) rules.push({ ruleId, ...rule });

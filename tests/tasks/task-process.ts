@@ -3,6 +3,7 @@ import { connectGate } from '../../embedded/gate-client.ts';
 import type { KafkaDriver } from '../../kafka/contract.ts';
 import { openKafka } from '../../kafka/open.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
+import { failpointAt } from '../../tasks/failpoint.ts';
 import { createTaskService } from '../../tasks/service.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -18,6 +19,8 @@ export interface TaskProcessSetup {
   readonly groupId: string;
   readonly orderTopic: string;
   readonly resultPartitions: number;
+  /** Where it kills itself, see `failpointAt`. */
+  readonly failpoint?: string;
 }
 
 const setup = JSON.parse(process.argv[2] ?? '{}') as TaskProcessSetup;
@@ -45,6 +48,9 @@ const service = createTaskService({
   logger,
   metrics,
   tuning: { clockSkewMaxMs: null, snapshotEveryMs: 300 },
+  ...(setup.failpoint !== undefined && {
+    failpoint: failpointAt(setup.failpoint, () => void process.kill(process.pid, 'SIGKILL')),
+  }),
 });
 await service.start();
 const report = setInterval(() => process.send?.(JSON.parse(JSON.stringify(service.status()))), 50);
