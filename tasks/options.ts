@@ -4,6 +4,7 @@ import type { Source } from '../sources/source.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Predecessor } from './backfill.ts';
 import type { Fold } from './contract.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { judge } from './judge.ts';
@@ -88,6 +89,8 @@ export interface TaskServiceOptions {
   readonly order: Source;
   /** Inputs and order logs of an epoch as archived: read when a CRC differs, and before a new epoch. A new source each call. */
   readonly archive?: ((epoch: number) => Source) | undefined;
+  /** The version that this one takes over from, as long as it has never run. */
+  readonly predecessor?: Predecessor | undefined;
   readonly producer: Producer;
   readonly orderProducer: Producer;
   readonly partitionFor: PartitionFor;

@@ -96,10 +96,14 @@ export function createOrderReader(options: OrderReaderOptions): OrderReader {
   return {
     poll,
     async next(maxWaitMs) {
-      const first = poll();
-      if (first || isClosed) return first;
-      await arrived.wait(maxWaitMs);
-      return poll();
+      const untilMs = clock.nowMs() + maxWaitMs;
+      for (;;) {
+        const found = poll();
+        const leftMs = untilMs - clock.nowMs();
+        if (found || isClosed || leftMs <= 0) return found;
+        // A wake may be of what was taken already: look again until the time is over.
+        await arrived.wait(leftMs);
+      }
     },
     close() {
       isClosed = true;

@@ -1,8 +1,8 @@
 import type { TopicPartition } from '../sources/source.ts';
 import type { Fold, Genesis, OrderClaim } from './contract.ts';
 import { createChooser } from './chooser.ts';
-import { closePreviousEpoch } from './epoch.ts';
-import type { EpochStart } from './epoch.ts';
+import { isBackfillBase } from './backfill.ts';
+import { prepareClaim } from './open-epoch.ts';
 import { noFailpoint } from './failpoint.ts';
 import { createIdleness } from './idleness.ts';
 import { createInputs } from './inputs.ts';
@@ -16,7 +16,7 @@ import { createOutputs } from './outputs.ts';
 import type { Outputs } from './outputs.ts';
 import { runOwner } from './owner.ts';
 import type { TermControl, TermEnd } from './owner.ts';
-import { createNewcomers, startsOf } from './partitions.ts';
+import { createNewcomers } from './partitions.ts';
 import type { PartitionsOptions } from './partitions.ts';
 import { createReplica } from './replica.ts';
 import type { Applied, Replica } from './replica.ts';
@@ -90,7 +90,7 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     const keeper = keeperOf(options, parts);
     if (!(await catchUp(options, parts, keeper))) return 'stopped';
     if (parts.replica.judgeState().endedBy !== undefined) return await ended(options, parts, keeper);
-    const claim = await prepareClaim(options, parts);
+    const claim = await prepareClaim({ ...options, partitions: partitionsOf(options) }, parts);
     if (options.control.isStopped()) return 'stopped';
     options.onPhase('claiming');
     return await own(options, parts, { claim, keeper });
@@ -132,7 +132,8 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
   options.onLogEnd((await service.order.bounds(topicPartition)).endOffset);
   const judged = service.seams?.judge ?? judge;
   const { createFold } = service;
-  const found = await newestValid(start, (entry) => entry.epoch >= (epoch.incarnation ?? epoch.current), 'live');
+  const incarnation = epoch.incarnation ?? epoch.current;
+  const found = await newestValid(start, (entry) => entry.epoch >= incarnation && !isBackfillBase(entry), 'live');
   const from = await fromLastGenesis({ ...start, createFold, judge: judged }, found?.snapshot);
   const replica = createReplica({
     shard,
@@ -200,44 +201,6 @@ function note({ metrics }: TermOptions, keeper: Keeper, { record }: LogRecord, {
   metrics.entry(judgement.verdict === 'ignored' ? 'ignored' : 'counts');
   if (judgement.verdict === 'counts' && judgement.kind === 'entry' && record?.kind === 'entry')
     metrics.records(record.ranges.reduce((sum, [, , , count]) => sum + count, 0));
-}
-
-async function prepareClaim(options: TermOptions, parts: Parts): Promise<OrderClaim> {
-  const { service, newId } = options;
-  const state = parts.replica.judgeState();
-  const isNew = !state.genesis || (service.epoch.openNew && state.epoch < service.epoch.current);
-  const started = isNew ? await openEpoch(options, parts) : null;
-  const clockMs = Math.max(service.clock.nowMs(), state.clockMs, started?.clockMs ?? 0);
-  const claim: OrderClaim = { kind: 'claim', id: newId(), replaces: state.lastClaimId, clockMs };
-  return started ? { ...claim, genesis: started.genesis } : claim;
-}
-
-/** What the genesis of a new epoch says: the base to fold from, and where every input begins. */
-async function openEpoch(
-  options: TermOptions,
-  parts: Parts,
-): Promise<{ readonly genesis: Genesis; readonly clockMs: number }> {
-  const { service, tuning } = options;
-  const { epoch, startFrom, archive, logger } = service;
-  const partitions = partitionsOf(options);
-  let start: EpochStart = { base: null, clockMs: 0, positions: {} };
-  if (epoch.openNew && epoch.previous) {
-    const { createFold, failpoint = noFailpoint } = service;
-    const { queueBytesMax } = tuning;
-    const close = {
-      ...parts.start,
-      previousEpoch: epoch.previous.epoch,
-      archive,
-      createFold,
-      failpoint,
-      queueBytesMax,
-    };
-    start = await closePreviousEpoch({ ...close, outputs: parts.outputs });
-    if (start.gap) logger.warn({ epoch: epoch.current, gap: start.gap }, 'the new epoch begins with a gap');
-  }
-  const starts = await startsOf(partitions, startFrom);
-  const genesis: Genesis = { epoch: epoch.current, base: start.base, starts };
-  return { genesis: start.gap === undefined ? genesis : { ...genesis, gap: start.gap }, clockMs: start.clockMs };
 }
 
 const partitionsOf = ({ service, shard, identity }: TermOptions): PartitionsOptions => ({

@@ -1,0 +1,187 @@
+import type { Source, TopicPartition } from '../sources/source.ts';
+import type { Producer } from '../kafka/contract.ts';
+import type { FoldOutput, Genesis, OrderClaim } from './contract.ts';
+import type { CloseOptions, EpochStart } from './epoch.ts';
+import { createInputs } from './inputs.ts';
+import { judge } from './judge.ts';
+import { createOrderAppender, createOrderReader } from './order-log.ts';
+import type { OrderReader } from './order-log.ts';
+import { ParkError } from './park.ts';
+import { type Carried, type Carrying, type Place, carry, carrying, recompute } from './recompute.ts';
+import { createReplica } from './replica.ts';
+import type { Replica } from './replica.ts';
+
+/** The pipeline version that a new one takes over from. */
+export interface Predecessor {
+  readonly version: number;
+  readonly orderTopic: string;
+  /** Its order log on this broker; null: this broker is new, all that there is of it is archived. */
+  readonly order: Source | null;
+  /** The incarnations of its order log that the archive holds and that are no more, oldest first. */
+  readonly deadEpochs: readonly number[];
+  readonly placeOf: (base: NonNullable<Genesis['base']>) => Place | null;
+  /** What is told to people and webhooks: not told again for what is past. */
+  readonly isQuiet: (topic: string) => boolean;
+  /** Called before anything of the new version is published: until the swap, views show the old one. */
+  readonly onBegin: () => Promise<void>;
+  /** Called once the new version knows everything that the old one told, with its watermark: from there on it is live. */
+  readonly onSwap: (watermarkMs: number) => Promise<void>;
+}
+
+export interface BackfillOptions extends CloseOptions {
+  readonly predecessor: Predecessor;
+  readonly inputs: Source;
+  readonly orderProducer: Producer;
+  readonly newId: () => string;
+  readonly isStopped: () => boolean;
+}
+
+/**
+ * Makes the state of a new version from the order log of the old one: the same ranges, clock and idleness, from the first epoch
+ * to the newest. Once it is there the old log is ended by a claim; what the old version had ordered up to that claim it still
+ * tells, everything after it the new one does. No gap, no overlap, no lock.
+ */
+export async function backfill(options: BackfillOptions): Promise<EpochStart & { readonly epoch: number }> {
+  const { predecessor } = options;
+  await predecessor.onBegin();
+  const live = predecessor.order && (await livePart(options, predecessor.order));
+  const following = live ? (live.restored.first ?? undefined) : 'end';
+  const dead = await recompute({
+    ...options,
+    orderPartition: orderPartitionOf(options),
+    epochs: predecessor.deadEpochs,
+    archive: (epoch) => archiveOf(options, epoch),
+    placeOf: predecessor.placeOf,
+    loadBase: ({ name }) => Promise.reject(new ParkError('base_missing', `${name}: nothing archived leads to it`)),
+    ...(following !== undefined && { following }),
+    onOutputs: (outputs) => publish(options, outputs),
+    onChanged: ([partition]) => {
+      throw new ParkError('crc_mismatch', `${partition} is not archived as it was ordered`);
+    },
+  });
+  const end = live ? await takeOver(options, live, dead.last) : dead.last;
+  const gap = dead.gaps.length > 0 ? { gap: dead.gaps.join('; ') } : {};
+  if (!end) return { base: null, clockMs: 0, positions: {}, epoch: 0, ...gap };
+  const base = await saveBase(options, end);
+  const fold = options.createFold(options.shard);
+  fold.restore(end.snapshot.fold);
+  await predecessor.onSwap(fold.watermarkMs());
+  const { clockMs, positions, epoch } = end.snapshot.judge;
+  return { base, clockMs, positions: live ? positions : {}, epoch: epoch + 1, ...gap };
+}
+
+const orderPartitionOf = ({ predecessor, shard }: BackfillOptions): TopicPartition => ({
+  topic: predecessor.orderTopic,
+  partition: shard,
+});
+
+function archiveOf({ archive }: BackfillOptions, epoch: number): Source {
+  if (!archive) throw new ParkError('log_broken', 'there is no archive of the version before');
+  return archive(epoch);
+}
+
+interface LivePart {
+  readonly order: Source;
+  readonly restored: Carrying;
+}
+
+/** Null when the old version never ran on this broker. */
+async function livePart(options: BackfillOptions, order: Source): Promise<LivePart | null> {
+  const orderPartition = orderPartitionOf(options);
+  const { endOffset } = await order.bounds(orderPartition);
+  if (endOffset === 0n) return null;
+  const { placeOf } = options.predecessor;
+  return { order, restored: await carrying({ clock: options.clock, placeOf, orderPartition }, order) };
+}
+
+/** Follows the live log, ends it once it is read, and folds up to that end. */
+async function takeOver(options: BackfillOptions, live: LivePart, last: Carried | null): Promise<Carried> {
+  const { clock, queueBytesMax, shard, createFold, failpoint } = options;
+  const inputs = createInputs({ source: options.inputs, clock, queueBytesMax, onArrival: () => {} });
+  const replica = createReplica({
+    ...{ shard, createFold, inputs, judge, failpoint },
+    loadBase(base) {
+      const place = options.predecessor.placeOf(base);
+      const isLast = last !== null && place?.epoch === last.epoch && place.orderOffset === last.orderOffset;
+      const snapshot = isLast ? last.snapshot : live.restored.find(place);
+      if (snapshot) return Promise.resolve(snapshot);
+      return Promise.reject(new ParkError('base_missing', `${base.name}: nothing archived leads to it`));
+    },
+  });
+  const topicPartition = orderPartitionOf(options);
+  const reader = createOrderReader({ source: live.order, topicPartition, nextOffset: 0n, clock, onArrival: () => {} });
+  try {
+    await followToEnd(options, live, { reader, replica });
+    const end = carry(replica.capture(), replica.judgeState().epoch, replica.nextOffset());
+    if (!end) throw new ParkError('internal', 'a captured state cannot be read');
+    return end;
+  } finally {
+    reader.close();
+    inputs.close();
+  }
+}
+
+const readWaitMs = 500;
+
+async function followToEnd(
+  options: BackfillOptions,
+  live: LivePart,
+  { reader, replica }: { readonly reader: OrderReader; readonly replica: Replica },
+): Promise<void> {
+  const appender = createOrderAppender(options.orderProducer, orderPartitionOf(options));
+  let ending: string | null = null;
+  while (replica.judgeState().endedBy === undefined) {
+    if (options.isStopped()) throw new StoppedError();
+    const logRecord = await reader.next(readWaitMs);
+    if (logRecord) {
+      const { outputs } = await replica.apply(logRecord);
+      live.restored.observe(replica);
+      await publish(options, outputs);
+      if (logRecord.id === ending) ending = null;
+      continue;
+    }
+    // Read to the end: whoever owns it has nothing in flight that is older than this claim.
+    if (ending !== null) continue;
+    const { lastClaimId, clockMs } = replica.judgeState();
+    const endedBy = options.fold.version;
+    const claim: OrderClaim = { kind: 'claim', id: options.newId(), replaces: lastClaimId, clockMs, endedBy };
+    ending = claim.id;
+    await appender.append(claim);
+  }
+}
+
+/** Told to stop in the middle: the next start begins again. */
+class StoppedError extends Error {
+  readonly retryable = true;
+}
+
+async function publish(options: BackfillOptions, outputs: readonly FoldOutput[]): Promise<void> {
+  const { predecessor } = options;
+  options.outputs.push(
+    0n,
+    outputs.filter(({ topic }) => !predecessor.isQuiet(topic)),
+  );
+  while (!options.outputs.hasRoom()) await settle(options);
+}
+
+async function settle({ outputs, clock }: BackfillOptions): Promise<void> {
+  const failure = outputs.failure();
+  if (failure) throw failure;
+  await clock.sleep(5);
+}
+
+/** Every output first, then the snapshot that the genesis names; it is kept for good. */
+async function saveBase(options: BackfillOptions, { bytes, orderOffset, epoch }: Carried): Promise<Genesis['base']> {
+  while (options.outputs.pending() > 0) await settle(options);
+  const { pipeline, version, stateHash } = options.fold;
+  const label = `${backfillLabel}${options.predecessor.version}`;
+  const id = { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset, label };
+  const { name, sha256 } = await options.store.save(id, bytes);
+  return { name, sha256 };
+}
+
+const backfillLabel = 'backfill-v';
+
+/** The base of a new version was taken at a place of the old one's log: of its own log it says nothing. */
+export const isBackfillBase = ({ label }: { readonly label?: string }): boolean =>
+  label?.startsWith(backfillLabel) ?? false;
