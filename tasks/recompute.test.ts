@@ -75,7 +75,7 @@ async function recomputed(world: CalmWorld, brokers: readonly SimBroker[]): Prom
     loadBase: ({ name }) => Promise.reject(new ParkError('base_missing', `${name} was asked for`)),
     clock: process.clock,
     queueBytesMax: 1e6,
-    onOutputs: (made) => outputs.push(...made),
+    onOutputs: (made) => void outputs.push(...made),
     onChanged: (range) => changed.push(range),
   }).then(
     (value) => (done = value),
