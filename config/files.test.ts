@@ -35,6 +35,7 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'keep',
     'pipelineDepth',
     'seed',
+    'version',
     'keysMax',
     'listItemsMax',
     'clientsMax',

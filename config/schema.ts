@@ -152,14 +152,21 @@ const limits = z.strictObject({
   ),
 });
 
+/** Of a pipeline whose settings shape its results. */
+const version = () =>
+  whole(1, 1, 1_000_000).describe(
+    'Raise it with any setting that changes its results: the new version is filled from the old one, then takes over.',
+  );
+
 const pipelines = z.strictObject({
   revenue: z
-    .strictObject({ enabled: z.boolean().default(true).describe('Whether it runs.') })
+    .strictObject({ enabled: z.boolean().default(true).describe('Whether it runs.'), version: version() })
     .prefault({})
     .describe('Payments by country and by merchant, per minute and hour.'),
   fraud: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Whether it runs.'),
+      version: version(),
       rulesDir: text().describe('Folder of the rules; empty: the shipped ones, config/rules.'),
       coolDownMs: whole(600_000, 1_000).describe('An alert is over when no payment came for so long.'),
       alertUpdateEveryMs: whole(30_000, 1_000).describe('Least time between two updates of one alert.'),
@@ -169,6 +176,7 @@ const pipelines = z.strictObject({
   recommendations: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Whether it runs.'),
+      version: version(),
       halfLifeMs: whole(1_800_000, 60_000, 10_800_000).describe('After so long an action counts half of what it did.'),
       coVisitWindowMs: whole(86_400_000, 3_600_000, 2_419_200_000).describe('How far back sessions count.'),
       sessionGapMs: whole(1_800_000, 1_000, 86_400_000).describe('A session ends when nothing came for so long.'),
@@ -183,6 +191,7 @@ const pipelines = z.strictObject({
   predictions: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Whether it runs.'),
+      version: version(),
       seriesMax: whole(200, 1, 10_000).describe(
         'Series of payments, and of decisions; a country beyond is only in the totals.',
       ),

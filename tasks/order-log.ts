@@ -7,6 +7,7 @@ import { decodeOrderRecord, encodeOrderRecord, orderRecordId } from './order-cod
 import { ParkError, isRetryable } from './park.ts';
 import { offsetAt, valueAt } from './range.ts';
 import { createWake } from './wake.ts';
+import type { Wake } from './wake.ts';
 
 /** One record of the order log as read back, ignored ones included. */
 export interface LogRecord {
@@ -95,16 +96,7 @@ export function createOrderReader(options: OrderReaderOptions): OrderReader {
   };
   return {
     poll,
-    async next(maxWaitMs) {
-      const untilMs = clock.nowMs() + maxWaitMs;
-      for (;;) {
-        const found = poll();
-        const leftMs = untilMs - clock.nowMs();
-        if (found || isClosed || leftMs <= 0) return found;
-        // A wake may be of what was taken already: look again until the time is over.
-        await arrived.wait(leftMs);
-      }
-    },
+    next: (maxWaitMs) => pollUntil({ poll, arrived, clock, isClosed: () => isClosed }, maxWaitMs),
     close() {
       isClosed = true;
       stream?.close();
@@ -112,6 +104,24 @@ export function createOrderReader(options: OrderReaderOptions): OrderReader {
       arrived.wake();
     },
   };
+}
+
+interface Polled {
+  readonly poll: () => LogRecord | null;
+  readonly arrived: Wake;
+  readonly clock: Clock;
+  readonly isClosed: () => boolean;
+}
+
+/** A wake may be of what was taken already: it looks again until the time is over. */
+async function pollUntil({ poll, arrived, clock, isClosed }: Polled, maxWaitMs: number): Promise<LogRecord | null> {
+  const untilMs = clock.nowMs() + maxWaitMs;
+  let found = poll();
+  for (let nowMs = untilMs - maxWaitMs; !found && !isClosed() && nowMs < untilMs; nowMs = clock.nowMs()) {
+    await arrived.wait(untilMs - nowMs);
+    found = poll();
+  }
+  return found;
 }
 
 /** Order topics have no control records: a hole means that records are gone. */

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../sources/source.ts';
-import type { Fold, Genesis, OrderClaim } from './contract.ts';
+import type { Fold, OrderClaim } from './contract.ts';
 import { createChooser } from './chooser.ts';
 import { isBackfillBase } from './backfill.ts';
 import { prepareClaim } from './open-epoch.ts';

@@ -6,9 +6,9 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
   const { allowedLatenessMs, provisionalEveryMs, outOfOrdernessMs } = time;
   const { keysMax } = limits;
   const { coolDownMs, alertUpdateEveryMs } = pipelines.fraud;
-  const { enabled: _, ...recommendations } = pipelines.recommendations;
+  const { enabled: _on, version: _version, ...recommendations } = pipelines.recommendations;
   const { seriesMax, anomalyScore, warmUpMs, alarmsPerDayMax } = pipelines.predictions;
-  const isOn: Readonly<Record<string, { readonly enabled: boolean }>> = pipelines;
+  const chosen: Readonly<Record<string, { readonly enabled: boolean; readonly version?: number }>> = pipelines;
   const all = processors({
     revenue: { allowedLatenessMs, provisionalEveryMs, keysMax },
     fraud: { keysMax, coolDownMs, alertUpdateEveryMs },
@@ -18,5 +18,9 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
       ...{ limit: anomalyScore, warmUpMinutes: Math.ceil(warmUpMs / 60_000), alarmsPerDayMax },
     },
   });
-  return all.filter(({ name }) => isOn[name]?.enabled ?? true);
+  const versioned = all.map((processor): AnyProcessor => {
+    const version = Math.max(processor.version, chosen[processor.name]?.version ?? 1);
+    return { ...processor, version };
+  });
+  return versioned.filter(({ name }) => chosen[name]?.enabled ?? true);
 }

@@ -61,7 +61,10 @@ const archivedInputs = (processors: ServiceParts['processors']): readonly string
 
 async function clickhouseService(parts: ServiceParts): Promise<Service> {
   const { infrastructure, config, epoch, clock, metrics } = parts;
-  const orders = parts.processors.map(({ name, version }) => orderTopic(name, version));
+  // The last of the version before is archived too.
+  const orders = parts.processors.flatMap(({ name, version }) =>
+    [version - 1, version].filter((one) => one > 0).map((one) => orderTopic(name, one)),
+  );
   const results = Object.values(resultTopics);
   const { batchRowsMax, batchBytesMax, batchWaitMs, database, ttlDays } = config.clickhouse;
   const reader = await infrastructure.kafka.reader({ fetchWaitMs: 50 });

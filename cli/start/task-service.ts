@@ -12,6 +12,7 @@ import type { Service } from '../../telemetry/service.ts';
 import { foldOf } from './fold-of.ts';
 import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
+import { predecessorOf } from './predecessor.ts';
 import { startFromOf } from './start-from.ts';
 
 /** The tasks of one pipeline, with readers and producers of their own. */
@@ -31,6 +32,9 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const topic = orderTopic(processor.name, processor.version);
   const producer = await kafka.producer(gate && { gate });
   const orderProducer = await kafka.producer({ lingerMs: 0, ...(gate && { gate }) });
+  const predecessor = await predecessorOf(parts, processor, async () =>
+    chained(await kafka.reader({ fetchWaitMs: 5, queueBytesMax })),
+  );
   const partitions = await partitionCounts(producer, Object.values(resultTopics));
   const service = createTaskService({
     createFold: (shard) => foldOf({ config, env: parts.env, isEmbeddedBroker, metrics }, processor, shard),
@@ -42,6 +46,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     inputs: chained(broker.inputs),
     order: chained(broker.order),
     archive: archiveOf,
+    predecessor,
     producer,
     orderProducer,
     partitionFor: (topicName, key) => partitionOf(Buffer.from(key), partitions.get(topicName) ?? 1),

@@ -1,0 +1,46 @@
+import { parseSnapshotName } from '../../checkpoints/name.ts';
+import { orderTopic, resultTopics } from '../../events/topics.ts';
+import type { AnyProcessor } from '../../processors/index.ts';
+import { archivedEpochs } from '../../sinks/clickhouse/archived.ts';
+import { hasLiveVersion, setLiveVersion, versionBefore } from '../../sinks/clickhouse/live-versions.ts';
+import type { Source } from '../../sources/source.ts';
+import type { Predecessor } from '../../tasks/backfill.ts';
+import type { ServiceParts } from './parts.ts';
+
+/** What people and webhooks are told: not again for what is past. */
+const quietTopics: readonly string[] = [resultTopics.alerts, resultTopics.deliveries];
+
+/** The version that this one takes over from; undefined: it is the first, or has run before. */
+export async function predecessorOf(
+  { infrastructure, config, epoch, logger }: ServiceParts,
+  { name, version, acceptsBehindMs }: AnyProcessor,
+  openOrder: () => Promise<Source>,
+): Promise<Predecessor | undefined> {
+  const { clickhouse: client, isFreshBroker } = infrastructure;
+  const { database } = config.clickhouse;
+  const from = { client, database };
+  if (version <= 1 || (await archivedEpochs(client, database, orderTopic(name, version))).length > 0) return undefined;
+  const before = await versionBefore(from, name, version);
+  if (before === null) return undefined;
+  const topic = orderTopic(name, before);
+  const archived = await archivedEpochs(client, database, topic);
+  return {
+    version: before,
+    orderTopic: topic,
+    order: isFreshBroker ? null : await openOrder(),
+    deadEpochs: isFreshBroker ? archived : archived.filter((one) => one !== epoch.incarnation),
+    placeOf: ({ name: snapshot }) => parseSnapshotName(snapshot),
+    isQuiet: (one) => quietTopics.includes(one),
+    async onBegin() {
+      logger.info({ pipeline: name, from: before, to: version }, 'the new version is filled from the one before');
+      if (!(await hasLiveVersion(from, name)))
+        await setLiveVersion(from, { pipeline: name, version: before, fromMs: 0 });
+    },
+    async onSwap(watermarkMs) {
+      // Every window that may still change is the new version's: it knows all of it.
+      const fromMs = Number.isFinite(watermarkMs) ? watermarkMs - acceptsBehindMs : 0;
+      await setLiveVersion(from, { pipeline: name, version, fromMs });
+      logger.info({ pipeline: name, version, from: new Date(Math.max(0, fromMs)) }, 'the new version is live');
+    },
+  };
+}
