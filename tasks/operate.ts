@@ -7,7 +7,7 @@ import type { Judgement, JudgeState } from './judge.ts';
 import type { OrderAppender } from './order-log.ts';
 import { decodeSnapshot, sha256Hex } from './snapshot.ts';
 import type { TaskSnapshot } from './snapshot.ts';
-import { isOfThisLog, newestValid, readOne, withReader } from './start.ts';
+import { newestValid, readOne, withReader } from './start.ts';
 import type { StartOptions } from './start.ts';
 
 /**
@@ -80,12 +80,14 @@ export async function restoreAt(
   if (gaps.length > 0 && !acceptsGap) throw new OperateError('unreadable', gaps.join('; '));
   let epoch = 0;
   await appendCounting(options, async (state) => {
-    epoch = state.epoch + 1;
+    if (state.genesis && incarnationOf(state) !== incarnationOf(snapshot.judge))
+      throw new OperateError('foreign', `${name} was taken of topics that are no more: the broker began anew since`);
+    epoch = Math.max(state.epoch, entry.epoch) + 1;
     const { pipeline, version, stateHash } = options.fold;
     const place = { pipeline, version, stateHash, epoch: entry.epoch, shard: options.shard };
     const kept = await options.store.save({ ...place, orderOffset: entry.orderOffset, label: `base-e${epoch}` }, bytes);
     // Offsets that were archived once mean other records now.
-    const incarnation = isAnew ? epoch : (state.genesis?.incarnation ?? state.genesis?.epoch ?? 0);
+    const incarnation = isAnew ? epoch : incarnationOf(snapshot.judge);
     const base = { name: kept.name, sha256: sha256Hex(bytes) };
     const genesis = { epoch, incarnation, base, starts, ...(gaps.length > 0 && { gap: gaps.join('; ') }) };
     const claim: OrderClaim = {
@@ -121,6 +123,9 @@ async function readableStarts(
   return { starts, gaps, isAnew };
 }
 
+/** The epoch that its topics began with. */
+const incarnationOf = ({ genesis }: JudgeState): number => genesis?.incarnation ?? genesis?.epoch ?? 0;
+
 /** A part of an input that is gone: the task goes on behind it, and windows that began before are marked. */
 export interface Gap {
   readonly partition: string;
@@ -144,6 +149,7 @@ export async function acceptGap(
 ): Promise<readonly Gap[]> {
   let gaps: readonly Gap[] = [];
   await appendCounting(options, async (state) => {
+    if (!state.genesis) throw new OperateError('nothing_runs', 'the order log is empty: the task never ran here');
     gaps = await gapsOf(state, nextReadable);
     if (gaps.length === 0 || state.headId === null) return null;
     const skips = gaps.map(({ partition, from, to }) => [partition, from, to] as const);
@@ -181,9 +187,6 @@ async function namedSnapshot(
     throw new OperateError('unknown', `${name} is no whole snapshot of ${fold.pipeline}: \`millrace snapshot list\``);
   if (snapshot.stateHash !== fold.stateHash)
     throw new OperateError('foreign', `${name} holds another form of state than this configuration's ${fold.pipeline}`);
-  const { endOffset } = await options.orderSource.bounds(options.orderPartition);
-  if (endOffset < entry.orderOffset || !(await isOfThisLog(options, snapshot)))
-    throw new OperateError('foreign', `${name} was taken of another order log, whose inputs are no more`);
   return { entry, snapshot, bytes };
 }
 
@@ -196,7 +199,6 @@ export async function appendCounting(
 ): Promise<Judgement | null> {
   for (let tries = 0; tries < triesMax; tries++) {
     const head = await logHead(options);
-    if (!head.state.genesis) throw new OperateError('nothing_runs', 'the order log is empty: the task never ran here');
     const record = await make(head.state);
     if (!record) return null;
     await options.appender.append(record);
