@@ -4,7 +4,7 @@ import { revisionOf } from './events/results.ts';
 import { resultTopics } from './events/topics.ts';
 import type { Processor } from './processors/processor.ts';
 import type { TimedEvent } from './streams/batch.ts';
-import { type DedupeOptions, dedupe } from './streams/dedupe.ts';
+import { type DedupeOptions, dedupe, passAll } from './streams/dedupe.ts';
 import { type IngestOptions, ingest } from './streams/ingest.ts';
 import { ofTypes } from './streams/of-types.ts';
 import { rejects } from './streams/rejects.ts';
@@ -14,7 +14,8 @@ import type { Fold, FoldEntry, FoldOutput } from './tasks/contract.ts';
 
 export interface PipelineOptions<E> extends IngestOptions<TimedEvent>, WatermarkOptions {
   readonly processor: Processor<E>;
-  readonly dedupe: DedupeOptions;
+  /** Null: the inputs hold no repetitions. */
+  readonly dedupe: DedupeOptions | null;
   readonly shard: number;
   readonly shards: number;
   /** A broken one, for a simulation that must notice. */
@@ -31,13 +32,13 @@ const CODEC_VERSION = 1;
 export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>): Fold {
   const { processor, shard, shards, createWatermark = watermark } = options;
   const { name: pipeline, version, inputs, eventTypes, stateShape, acceptsBehindMs } = processor;
-  if (options.dedupe.horizonMs < acceptsBehindMs)
+  if (options.dedupe && options.dedupe.horizonMs < acceptsBehindMs)
     throw new RangeError(`${pipeline}: ids must be remembered for ${acceptsBehindMs} ms at least`);
 
   const decoded = ingest<E>(options as unknown as IngestOptions<E>);
   const timed = createWatermark({ ...options, timelessTopics: processor.timelessInputs ?? [] });
   const taken = ofTypes<E>(eventTypes);
-  const unique = dedupe<E>(options.dedupe);
+  const unique = options.dedupe ? dedupe<E>(options.dedupe) : passAll<E>();
   const processed = processor.create();
   const left = rejects<E>({ deadLetterTopic: resultTopics.deadLetters, quarantineTopic: resultTopics.quarantine });
   const stamped = stamp<E>({ pipeline, version, shard, revisionOf });

@@ -1,11 +1,17 @@
 import { benchIdle } from './idle.ts';
+import { benchWindows } from './windows/windows.ts';
 
 // `npm run bench -- <name> [options] --json`: one benchmark; its last line is one JSON object.
-const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = { idle: benchIdle };
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
+  idle: benchIdle,
+  windows: benchWindows,
+};
 const usage = `usage: npm run bench -- NAME [options] [--json]
   idle [--seconds S] [--window-s W] [--rate R]
         what npm start costs with the demo shop: CPU and memory of all its processes, after S seconds (300), over W seconds (60),
         at R events a second (200)
+  windows [--events N] [--keys K] [--dedupe IDS] [--reader direct|client] [--peers DIR] [--node BINARY]
+        tumbling 10 s count and sum by key, from Kafka to a result topic, beside the bare loop and, from DIR, Flink and Kafka Streams
   --json  nothing but the last line`;
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -25,11 +25,14 @@ export interface EventType {
   readonly versions: readonly EventVersion[];
 }
 
+/** Event types by name. */
+export type Catalog = ReadonlyMap<string, EventType>;
+
 /**
  * Every event type that millrace knows. To add a version: its schema and an upcaster from the one before, an entry here,
  * a golden sample `golden/<type>.v<n>.json`; the tests fail until all are there.
  */
-export const catalog: ReadonlyMap<string, EventType> = new Map(
+export const catalog: Catalog = new Map(
   [
     eventType('payment', 'payments', [
       // An upcaster only ever sees what its own version's schema accepted.

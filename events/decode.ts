@@ -1,4 +1,4 @@
-import { type AnyEvent, type EventType, catalog } from './catalog.ts';
+import { type AnyEvent, type Catalog, type EventType, catalog } from './catalog.ts';
 import type { Envelope } from './envelope.ts';
 import { faultsOf, illFormedTextPath, validatorOf } from './validators.ts';
 
@@ -26,9 +26,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The event in `bytes[start, end)`, upcast to its newest version; or why there is none. Never throws, whatever the bytes.
- * Fields that the schema does not name are kept as they came and mean nothing.
+ * Fields that the schema does not name are kept as they came and mean nothing. `types`: the event types that there are.
  */
-export function decodeEvent(bytes: Uint8Array, start: number, end: number): DecodeOutcome {
+export function decodeEvent(bytes: Uint8Array, start: number, end: number, types: Catalog = catalog): DecodeOutcome {
   let text: string;
   let parsed: unknown;
   try {
@@ -44,14 +44,14 @@ export function decodeEvent(bytes: Uint8Array, start: number, end: number): Deco
   if (!isObject(parsed)) return dead('undecodable', 'not a JSON object');
   // Half a surrogate pair can only come from an escape: the bytes were UTF-8.
   const isSuspect = text.includes('\\u');
-  return decodeObject(parsed, isSuspect);
+  return decodeObject(parsed, isSuspect, types);
 }
 
-function decodeObject(input: Record<string, unknown>, isSuspect: boolean): DecodeOutcome {
+function decodeObject(input: Record<string, unknown>, isSuspect: boolean, types: Catalog): DecodeOutcome {
   // An own field of that name is copied as a prototype by Object.assign: nobody downstream has to think of it.
   if (Object.hasOwn(input, '__proto__')) delete input['__proto__'];
   const source = readableSource(input['source']);
-  const found = findVersion(input);
+  const found = findVersion(input, types);
   if (found.kind === 'dead') return { ...found, source };
   if (found.kind === 'quarantined') return found;
   const { type, version } = found;
@@ -72,11 +72,11 @@ type FoundVersion =
   | QuarantinedOutcome;
 
 /** Which schema applies, by the type and version that an event says it has. */
-export function findVersion(input: Readonly<Record<string, unknown>>): FoundVersion {
+export function findVersion(input: Readonly<Record<string, unknown>>, types: Catalog = catalog): FoundVersion {
   const { type: typeName, version: number } = input;
   if (typeof typeName !== 'string') return dead('invalid', 'type must be text', '/type');
-  const type = catalog.get(typeName);
-  if (!type) return dead('unknown_type', `no such event type; known are ${[...catalog.keys()].join(', ')}`, '/type');
+  const type = types.get(typeName);
+  if (!type) return dead('unknown_type', `no such event type; known are ${[...types.keys()].join(', ')}`, '/type');
   if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 1)
     return dead('invalid', 'version must be a whole number from 1', '/version');
   const version = type.versions[number - 1];

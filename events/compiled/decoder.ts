@@ -1,4 +1,4 @@
-import { catalog, type EventType } from '../catalog.ts';
+import { type Catalog, catalog, type EventType } from '../catalog.ts';
 import { type DecodeOutcome, decodeEvent, upcast } from '../decode.ts';
 import { compileLayout, type LayoutDecoder } from './compile.ts';
 import { type FieldCheck, fieldChecksOf } from './field-checks.ts';
@@ -11,6 +11,8 @@ export type FieldsRead = Readonly<Record<string, readonly string[]>>;
 export interface DecoderOptions {
   readonly readAscii: ReadAscii;
   readonly fieldsRead?: FieldsRead | undefined;
+  /** The event types that there are; millrace's own by default. */
+  readonly types?: Catalog | undefined;
 }
 
 export interface EventDecoder {
@@ -47,7 +49,8 @@ interface Learned {
 
 class CompiledDecoder implements EventDecoder {
   private readonly options: DecoderOptions;
-  /** The newest hit first. */
+  private readonly types: Catalog;
+  /** Those with more hits rather before the others. */
   private readonly layouts: Learned[] = [];
   private readonly checksOf = new Map<string, ReadonlyMap<string, FieldCheck | null> | null>();
   private readonly texts = new Map<string, Texts>();
@@ -60,6 +63,7 @@ class CompiledDecoder implements EventDecoder {
 
   constructor(options: DecoderOptions) {
     this.options = options;
+    this.types = options.types ?? catalog;
   }
 
   decode(bytes: Uint8Array, start: number, end: number): DecodeOutcome {
@@ -70,11 +74,11 @@ class CompiledDecoder implements EventDecoder {
       if (event === null) continue;
       this.compiled++;
       layout.hits++;
-      if (i > 0) this.toFront(i);
+      if (i > 0 && layout.hits > (layouts[i - 1] as Learned).hits) this.forward(i);
       return { kind: 'event', event: layout.upcastOf ? upcast(layout.upcastOf, event) : event };
     }
     this.parsed++;
-    const outcome = decodeEvent(bytes, start, end);
+    const outcome = decodeEvent(bytes, start, end, this.types);
     if (outcome.kind === 'event') this.learnAtTimes(bytes, start, end);
     return outcome;
   }
@@ -84,9 +88,9 @@ class CompiledDecoder implements EventDecoder {
     return { compiled, parsed };
   }
 
-  private toFront(i: number): void {
-    const [layout] = this.layouts.splice(i, 1);
-    this.layouts.unshift(layout as Learned);
+  private forward(i: number): void {
+    const { layouts } = this;
+    [layouts[i - 1], layouts[i]] = [layouts[i] as Learned, layouts[i - 1] as Learned];
   }
 
   /** A topic that no decoder can be compiled for costs hardly more than parsing it. */
@@ -109,7 +113,7 @@ class CompiledDecoder implements EventDecoder {
     const layout = layoutOf(this.options.readAscii(bytes, start, end));
     if (!layout) return false;
     const value = (field: string): string => layout.fields.find(({ name }) => name === field)?.value ?? '';
-    const type = catalog.get(value('type').slice(1, -1));
+    const type = this.types.get(value('type').slice(1, -1));
     const version = type?.versions[Number(value('version')) - 1];
     if (!type || !version) return false;
     const family = `${type.type} ${version.version}`;
@@ -140,7 +144,7 @@ class CompiledDecoder implements EventDecoder {
       this.layouts.splice(least, 1);
       for (const layout of this.layouts) layout.hits = 0;
     }
-    this.layouts.unshift(learned);
+    this.layouts.push(learned);
   }
 
   private textsOf(family: string, name: string, check: FieldCheck | null | undefined): Texts {

@@ -1,0 +1,57 @@
+import { openKafka } from '../../kafka/open.ts';
+import type { OutMessage } from '../../kafka/contract.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { cardEvent, closingEvent } from './card-events.ts';
+
+export interface Generation {
+  readonly brokers: string;
+  readonly topic: string;
+  readonly events: number;
+  readonly keys: number;
+  readonly partitions: number;
+}
+
+const chunk = 10_000;
+const closingMs = 30_000;
+
+/** Writes the seeded events and, in each partition, one that closes every window. */
+export async function generate({ brokers, topic, events, keys, partitions }: Generation): Promise<void> {
+  const kafka = await openKafka({
+    ...{ driver: 'node-rdkafka', brokers, clientId: 'generate', logger: silentLogger, clock: systemClock },
+    metrics: createMetrics(),
+  });
+  const producer = await kafka.producer({ lingerMs: 50 });
+  await producer.partitionCount(topic);
+  const random = randomOf(42);
+  let newestMs = 0;
+  for (let from = 0; from < events; from += chunk) {
+    const messages: OutMessage[] = [];
+    for (let i = from; i < Math.min(events, from + chunk); i++) {
+      const { key, eventTimeMs, text } = cardEvent(i, keys, random);
+      newestMs = Math.max(newestMs, eventTimeMs);
+      const keyBytes = Buffer.from(key);
+      messages.push({ topic, partition: partitionOf(keyBytes, partitions), key: keyBytes, value: Buffer.from(text) });
+    }
+    await producer.send(messages);
+  }
+  const closing = Array.from({ length: partitions }, (_, partition) => {
+    const { key, text } = closingEvent(partition, newestMs + closingMs);
+    return { topic, partition, key: Buffer.from(key), value: Buffer.from(text) };
+  });
+  await producer.send(closing);
+  await kafka.close();
+}
+
+/** splitmix32. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x9e3779b9) | 0;
+    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return ((z ^ (z >>> 15)) >>> 0) % below;
+  };
+}

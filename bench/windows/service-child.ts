@@ -1,0 +1,222 @@
+// The process that `bench -- windows` measures: one task, as millrace runs it, or one of the bare loops that it is held against. Told
+// everything as JSON in its first argument; prints one line of JSON.
+import { readFileSync } from 'node:fs';
+import { createFsStore } from '../../checkpoints/fs.ts';
+import { createDecoder } from '../../events/compiled/decoder.ts';
+import { openKafka } from '../../kafka/open.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { createPipeline } from '../../pipeline.ts';
+import type { Processor } from '../../processors/processor.ts';
+import type { RecordBatch, Source } from '../../sources/source.ts';
+import { field } from '../../streams/aggregates/aggregate.ts';
+import { count } from '../../streams/aggregates/count.ts';
+import { sum } from '../../streams/aggregates/sum.ts';
+import type { Decode } from '../../streams/ingest.ts';
+import { type View, viewsShape } from '../../streams/view.ts';
+import { windowed } from '../../streams/windowed.ts';
+import type { Fold } from '../../tasks/contract.ts';
+import { createTaskService } from '../../tasks/service.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { type CardEvent, cardEvents } from './card-events.ts';
+
+export interface ChildSetup {
+  /** task: the whole job; decode: the reader and the decode stage alone; parse: the reader and JSON.parse; read: the reader alone. */
+  readonly mode: 'task' | 'decode' | 'parse' | 'read';
+  readonly driver: 'node-rdkafka' | 'confluent';
+  readonly reader: 'client' | 'direct';
+  readonly brokers: string;
+  readonly input: string;
+  readonly output: string;
+  readonly name: string;
+  /** Without the closing records. */
+  readonly events: number;
+  readonly partitions: number;
+  readonly dedupeIdsMax: number | null;
+  readonly keysMax: number;
+  readonly folder: string;
+}
+
+export interface ChildResult {
+  readonly events: number;
+  readonly results: number;
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+  readonly eventsPerCpuSecond: number;
+  readonly eventsPerCpuSecondSecondHalf: number;
+  readonly peakRssMb: number;
+  readonly node: string;
+}
+
+const SIZE_MS = 10_000;
+const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
+const { mode, driver, reader, brokers, input, events, partitions } = setup;
+const total = events + partitions;
+const logger = createLogger('warn', false);
+const metrics = createMetrics();
+const clock = systemClock;
+const kafka = await openKafka({ driver, reader, brokers, clientId: setup.name, logger, metrics, clock });
+const { latin1Slice } = Buffer.prototype;
+const readAscii = (bytes: Uint8Array, start: number, end: number): string => latin1Slice.call(bytes, start, end);
+const fieldsRead = Object.fromEntries([...cardEvents.keys()].map((type) => [type, ['amountMinor']]));
+const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
+
+/** From the first record on, as the other engines are measured. */
+class Meter {
+  results = 0;
+  #start: { readonly cpu: NodeJS.CpuUsage; readonly ms: number } | undefined;
+  #half: { readonly cpu: NodeJS.CpuUsage; readonly read: number } | undefined;
+
+  begin(): void {
+    this.#start ??= { cpu: process.cpuUsage(), ms: performance.now() };
+  }
+
+  read(soFar: number): void {
+    if (soFar >= events / 2) this.#half ??= { cpu: process.cpuUsage(), read: soFar };
+  }
+
+  end(): ChildResult {
+    const cpu = seconds(process.cpuUsage(this.#start?.cpu));
+    const wallSeconds = (performance.now() - (this.#start?.ms ?? 0)) / 1_000;
+    const secondHalf = events - (this.#half?.read ?? 0);
+    const eventsPerCpuSecondSecondHalf = Math.round(secondHalf / seconds(process.cpuUsage(this.#half?.cpu)));
+    const rss = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+    return {
+      ...{ events, results: this.results, wallSeconds: round(wallSeconds), cpuSeconds: round(cpu) },
+      ...{ eventsPerCpuSecond: Math.round(events / cpu), eventsPerCpuSecondSecondHalf },
+      ...{ peakRssMb: Math.round(rss / 1_024), node: process.version },
+    };
+  }
+}
+
+const meter = new Meter();
+await (mode === 'task' ? runTask() : runBare());
+process.stdout.write(`${JSON.stringify(meter.end())}\n`);
+process.exit(0);
+
+async function runBare(): Promise<void> {
+  const source = await kafka.reader({ queueBytesMax: 8 << 20 });
+  const take = takerOf();
+  let read = 0;
+  const streams = Array.from({ length: partitions }, (_, partition) => source.read({ topic: input, partition }, 0n));
+  while (read < total) {
+    await source.wait(1_000);
+    for (const stream of streams)
+      for (let batch = stream.poll(); batch !== null; batch = stream.poll()) {
+        meter.begin();
+        take(batch);
+        read += batch.count;
+        meter.read(read);
+      }
+  }
+}
+
+function takerOf(): (batch: RecordBatch) => void {
+  let sink = 0;
+  if (mode === 'read') return ({ count: records }) => void (sink += records);
+  if (mode === 'parse')
+    return ({ bytes, valueStart, valueEnd, count: records }) => {
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      for (let i = 0; i < records; i++)
+        sink += (JSON.parse(buffer.toString('utf8', valueStart[i], valueEnd[i])) as CardEvent).amountMinor;
+    };
+  return ({ bytes, valueStart, valueEnd, count: records }) => {
+    for (let i = 0; i < records; i++) {
+      const decoded = decoder.decode(bytes, valueStart[i] as number, valueEnd[i] as number);
+      if (decoded.kind === 'event') sink += (decoded.event as unknown as CardEvent).amountMinor;
+    }
+  };
+}
+
+async function runTask(): Promise<void> {
+  const orderTopic = `order.${setup.name}`;
+  let fold: Fold | undefined;
+  const producer = await kafka.producer({ lingerMs: 50 });
+  const resultPartitions = await producer.partitionCount(setup.output);
+  const reading = async (fetchWaitMs: number): Promise<Source> => kafka.reader({ fetchWaitMs, queueBytesMax: 8 << 20 });
+  const service = createTaskService({
+    createFold: () => (fold = metered(createFold())),
+    shards: 1,
+    membership: await kafka.membership({ groupId: setup.name, topics: [orderTopic], kind: 'solo' }),
+    orderTopic,
+    startFrom: 'earliest',
+    epoch: { current: 1, openNew: true },
+    inputs: await reading(100),
+    order: await reading(5),
+    producer,
+    orderProducer: await kafka.producer({ lingerMs: 0 }),
+    partitionFor: (_topic, key) => partitionOf(Buffer.from(key), resultPartitions),
+    store: await createFsStore({ folder: setup.folder, keep: 3, clock, logger }),
+    clock,
+    random: Math.random,
+    logger,
+    metrics,
+    tuning: { idleMs: 600_000, clockSkewMaxMs: null },
+  });
+  await service.start();
+  const acknowledged = metrics.counter('millrace_task_outputs_total', 'Results acknowledged.', ['pipeline']);
+  for (;;) {
+    await clock.sleep(10);
+    if ((fold?.counters()['in'] ?? 0) < total) continue;
+    const { values } = await acknowledged.get();
+    if (values.reduce((all, { value }) => all + value, 0) >= meter.results) return;
+  }
+}
+
+function metered(fold: Fold): Fold {
+  let read = 0;
+  return {
+    ...fold,
+    fold(entry) {
+      if (entry.batches.length > 0) meter.begin();
+      const outputs = fold.fold(entry);
+      meter.results += outputs.length;
+      for (const batch of entry.batches) read += batch.count;
+      meter.read(read);
+      return outputs;
+    },
+  };
+}
+
+function createFold(): Fold {
+  const views: readonly View<CardEvent>[] = [
+    {
+      name: 'card',
+      keyOf: ({ key }) => key,
+      fields: [
+        ['count', field(count, () => null)],
+        ['sumMinor', field(sum, ({ amountMinor }: CardEvent) => amountMinor)],
+      ],
+      outputs: [{ name: 'card_10s', window: { kind: 'tumbling', sizeMs: SIZE_MS } }],
+    },
+  ];
+  const topics = { windows: setup.output, provisional: `${setup.output}-open`, late: `${setup.output}-late` };
+  const limits = {
+    allowedLatenessMs: 0,
+    provisionalEveryMs: 1e15,
+    keysMax: setup.keysMax,
+    cellsMax: setup.keysMax * 4,
+  };
+  const processor: Processor<CardEvent> = {
+    ...{ name: 'windows-bench', version: 1, inputs: [input], eventTypes: [...cardEvents.keys()] },
+    ...{ stateShape: viewsShape(views), acceptsBehindMs: SIZE_MS, fieldsRead },
+    create: () => windowed({ ...limits, views, topics }),
+  };
+  return createPipeline<CardEvent>({
+    processor,
+    decode: ((bytes, start, end) => decoder.decode(bytes, start, end)) as Decode<unknown> as Decode<CardEvent>,
+    clockGuard: { maxFutureMs: 60_000, isCreateTimeTrusted: false },
+    outOfOrdernessMs: 5_000,
+    dedupe: setup.dedupeIdsMax === null ? null : { horizonMs: 60_000, idsMax: setup.dedupeIdsMax },
+    ...{ shard: 0, shards: 1 },
+  });
+}
+
+function seconds({ user, system }: NodeJS.CpuUsage): number {
+  return (user + system) / 1e6;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,151 @@
+// 10 s tumbling windows by key, count and sum, from a Kafka topic to a result topic, with order log, snapshots and watermark: the job
+// that /peers/ runs in Flink and Kafka Streams. Every engine's results are compared with an independent count, window by window.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openKafka } from '../../kafka/open.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { startKafka } from '../../tests/kafka/broker.ts';
+import type { ChildResult, ChildSetup } from './service-child.ts';
+import { generate } from './generate.ts';
+import { compareWindows, type Difference } from './truth.ts';
+
+export interface WindowsResult extends ChildResult {
+  readonly bench: 'windows';
+  readonly broker: string;
+  readonly keys: number;
+  readonly dedupeIdsMax: number | null;
+  readonly reader: string;
+  /** Our events per CPU-second over theirs, second halves (the JVM's warm-up is not counted), and over the bare direct reader + compiled decode. */
+  readonly ratios: Readonly<Record<'bare' | 'flink' | 'kafkaStreams', number | null>>;
+  readonly others: Readonly<Record<string, unknown>>;
+  readonly difference: Readonly<Record<string, Difference>>;
+}
+
+const partitions = 4;
+
+export async function benchWindows(args: readonly string[]): Promise<WindowsResult> {
+  const options = optionsOf(args);
+  const { events, keys, peers, say } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-windows-'));
+  const kafka = await startKafka({ settings: { 'num.partitions': partitions } });
+  try {
+    const { brokers } = kafka;
+    say(`generating ${events} events of ${keys} keys`);
+    if (peers) runPeer(peers, 'gen.sh', brokers, ['--topic', 'in', '--events', `${events}`, '--keys', `${keys}`]);
+    else await generate({ brokers, topic: 'in', events, keys, partitions });
+    const base = { ...options.base, brokers, input: 'in', events, partitions, keysMax: Math.max(20_000, 2 * keys) };
+    const child = (mode: ChildSetup['mode'], output: string): Promise<ChildResult> =>
+      runChild(options.node, { ...base, mode, output, name: `bench-${output}`, folder: join(folder, output) });
+    say('the bare direct reader and the compiled decoder');
+    const bare = await child('decode', 'bare');
+    say('millrace');
+    const ours = await child('task', 'out-millrace');
+    const others: Record<string, Peer> = {};
+    for (const [name, [script, more]] of Object.entries(peers ? peerRuns : {})) {
+      say(name);
+      const asked = ['--input', 'in', '--output', `out-${name}`, '--events', `${events}`, ...more];
+      others[name] = JSON.parse(runPeer(peers as string, script, brokers, asked)) as Peer;
+    }
+    say('comparing results');
+    const outputs = ['out-millrace', ...Object.keys(others).map((name) => `out-${name}`)];
+    const client = await openKafka({
+      ...{ driver: options.base.driver, reader: 'direct', brokers, clientId: 'compare', isEmbedded: false },
+      ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock },
+    });
+    const difference = await compareWindows(client, { input: 'in', outputs, partitions });
+    await client.close();
+    const rate = ours.eventsPerCpuSecondSecondHalf;
+    const over = (other: number | undefined): number | null =>
+      other ? Math.round((rate / other) * 1_000) / 1_000 : null;
+    return {
+      ...{ bench: 'windows', broker: `Apache Kafka ${kafka.version}`, keys, dedupeIdsMax: base.dedupeIdsMax },
+      reader: base.reader,
+      ...ours,
+      ratios: {
+        bare: over(bare.eventsPerCpuSecondSecondHalf),
+        flink: over(others['flink']?.events_per_cpu_s_after_warmup),
+        kafkaStreams: over(others['kafkaStreams']?.events_per_cpu_s_after_warmup),
+      },
+      others: { bare, ...others },
+      difference,
+    };
+  } finally {
+    await kafka.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Peer {
+  readonly events_per_cpu_s_after_warmup?: number;
+}
+
+const peerRuns: Readonly<Record<string, readonly [script: string, args: readonly string[]]>> = {
+  flink: ['flink.sh', []],
+  kafkaStreams: ['ks.sh', ['--store', 'memory']],
+};
+
+/** The last line that the script prints. */
+function runPeer(folder: string, script: string, brokers: string, args: readonly string[]): string {
+  const env = { ...process.env, B: brokers };
+  const said = execFileSync(join(folder, script), args, {
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    timeout: 600_000,
+  });
+  return said.trim().split('\n').at(-1) ?? '{}';
+}
+
+function runChild(node: string, setup: ChildSetup): Promise<ChildResult> {
+  const file = fileURLToPath(new URL('./service-child.ts', import.meta.url));
+  const child = spawn(node, ['--import', 'tsx', file, JSON.stringify(setup)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+    timeout: 900_000,
+  });
+  let said = '';
+  child.stdout.on('data', (data: Buffer) => void (said += data.toString()));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as ChildResult);
+      else reject(new Error(`the measured process ended with ${code}: ${said}`));
+    });
+  });
+}
+
+function optionsOf(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      events: { type: 'string', default: '10000000' },
+      keys: { type: 'string', default: '10000' },
+      peers: { type: 'string' },
+      dedupe: { type: 'string' },
+      reader: { type: 'string', default: 'direct' },
+      driver: { type: 'string', default: 'node-rdkafka' },
+      node: { type: 'string', default: process.execPath },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const base = {
+    reader: values.reader as 'client' | 'direct',
+    driver: values.driver as 'node-rdkafka' | 'confluent',
+    dedupeIdsMax: values.dedupe === undefined ? null : Number(values.dedupe),
+  };
+  const say = values.json ? () => {} : (line: string) => void process.stderr.write(`${line}\n`);
+  return {
+    events: Number(values.events),
+    keys: Number(values.keys),
+    peers: values.peers,
+    node: values.node,
+    base,
+    say,
+  };
+}
