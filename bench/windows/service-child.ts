@@ -143,7 +143,7 @@ async function runTask(): Promise<void> {
     startFrom: 'earliest',
     epoch: { current: 1, openNew: true },
     inputs: await reading(100),
-    order: await reading(5),
+    order: await reading(100),
     producer,
     orderProducer: await kafka.producer({ lingerMs: 0 }),
     partitionFor: (_topic, key) => partitionOf(Buffer.from(key), resultPartitions),

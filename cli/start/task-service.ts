@@ -25,7 +25,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const queueBytesMax = config.tasks.queueBytesMax;
   const broker = {
     inputs: await kafka.reader({ fetchWaitMs: isEmbeddedBroker ? 20 : 100, queueBytesMax }),
-    order: await kafka.reader({ fetchWaitMs: 5, queueBytesMax }),
+    order: await kafka.reader({ fetchWaitMs: isEmbeddedBroker ? 5 : 100, queueBytesMax }),
   };
   const chained = (reader: Source): Source =>
     createChainedSource({ archive: archiveOf(parts.epoch.incarnation), broker: reader, clock, logger });
