@@ -29,6 +29,8 @@ export const rules = {
   tumblingMs: 250,
   hoppingMs: 900,
   advanceMs: 300,
+  gapMs: 60,
+  reachMs: 800,
 } as const;
 
 const views: readonly View<SimEvent>[] = [
@@ -43,6 +45,7 @@ const views: readonly View<SimEvent>[] = [
     outputs: [
       { name: 'tumbling', window: { kind: 'tumbling', sizeMs: rules.tumblingMs } },
       { name: 'hopping', window: { kind: 'hopping', sizeMs: rules.hoppingMs, advanceMs: rules.advanceMs } },
+      { name: 'session', window: { kind: 'session', gapMs: rules.gapMs, reachMs: rules.reachMs } },
     ],
   },
 ];

@@ -1,3 +1,6 @@
+import { OracleSessions } from './oracle-sessions.ts';
+import type { SessionRow, SessionRules } from './oracle-sessions.ts';
+
 /**
  * What the pipeline of the simulation must give for a sequence of counting entries, worked out again with none of the
  * engine's code: every accepted record is kept, and a row is made of all records of its window.
@@ -36,6 +39,7 @@ export interface OracleRules {
   readonly provisionalEveryMs: number;
   readonly maxFutureMs: number;
   readonly outputs: readonly { readonly output: string; readonly sizeMs: number; readonly advanceMs: number }[];
+  readonly session: SessionRules;
 }
 
 interface Pane {
@@ -46,6 +50,16 @@ interface Pane {
   readonly amounts: number[];
   wasPublished: boolean;
   isChanged: boolean;
+}
+
+interface Told {
+  readonly output: string;
+  readonly key: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly values: string;
+  /** Events from here on are in it: an accepted gap before it makes it incomplete. */
+  readonly needsFromMs: number;
 }
 
 interface Event {
@@ -60,10 +74,13 @@ export class OracleModel {
   readonly counters = { in: 0, folded: 0, duplicate: 0, late: 0, dead: 0, ignored: 0 };
   readonly #rules: OracleRules;
   readonly #panes = new Map<string, Pane>();
+  readonly #sessions: OracleSessions;
   /** Windows that were published while they held something: `output start`. */
   readonly #closed = new Set<string>();
   readonly #ids = new Set<string>();
   readonly #newestOf = new Map<string, number>();
+  /** Of this entry. */
+  #pending: SessionRow[] = [];
   #watermarkMs = -Infinity;
   #newestMs = -Infinity;
   #activeMs = -Infinity;
@@ -73,11 +90,12 @@ export class OracleModel {
 
   constructor(rules: OracleRules) {
     this.#rules = rules;
+    this.#sessions = new OracleSessions(rules.session);
   }
 
   /** True while a window holds records that were never published as final. */
   hasOpen(): boolean {
-    return [...this.#panes.values()].some(({ wasPublished }) => !wasPublished);
+    return this.#sessions.hasOpen() || [...this.#panes.values()].some(({ wasPublished }) => !wasPublished);
   }
 
   apply(entry: Applied): OracleRow[] {
@@ -137,7 +155,20 @@ export class OracleModel {
       pane.isChanged = true;
       taken++;
     }
+    taken += this.#takeSession(event, record, judgedAtMs, entry, rows);
     this.counters[taken > 0 ? 'folded' : 'late']++;
+  }
+
+  #takeSession(event: Event, record: AppliedRecord, judgedAtMs: number, entry: Applied, rows: OracleRow[]): number {
+    const { output, gapMs, allowedLatenessMs } = this.#rules.session;
+    const { key, eventTimeMs: startMs, amount } = event;
+    // A row says the watermark after the entry: those of sessions that are forgotten in its middle wait for its end.
+    const emit = (row: SessionRow): void => void this.#pending.push(row);
+    if (this.#sessions.take(key, startMs, amount, judgedAtMs, emit)) return 1;
+    const endMs = startMs + gapMs;
+    const lateByMs = judgedAtMs - endMs - allowedLatenessMs;
+    rows.push(lateRow({ output, startMs, endMs, lateByMs, judgedAtMs }, event, record, entry));
+    return 0;
   }
 
   #windowsOf({ eventTimeMs }: Event): { readonly output: string; readonly startMs: number; readonly endMs: number }[] {
@@ -163,15 +194,25 @@ export class OracleModel {
       if (isOver) this.#panes.delete(id);
       if (!isDue) continue;
       const isFinal = isClosed || pane.endMs <= upToMs;
-      rows.push(this.#windowRow(pane, isFinal ? (pane.wasPublished ? 'corrected' : 'final') : 'provisional', entry));
+      const shown = { ...pane, values: valuesOf(pane.amounts), needsFromMs: pane.startMs };
+      rows.push(this.#windowRow(shown, isFinal ? (pane.wasPublished ? 'corrected' : 'final') : 'provisional', entry));
       pane.isChanged = false;
       if (isFinal) pane.wasPublished = true;
     }
     for (const window of closing) this.#closed.add(window);
+    const emit = (row: SessionRow): void => void this.#pending.push(row);
+    this.#sessions.publish(upToMs, isStep, emit);
+    this.#sessions.drop(this.#watermarkMs, emit);
+    const { output, gapMs } = this.#rules.session;
+    for (const { startMs, state, amounts, ...row } of this.#pending) {
+      const values = amounts === null ? '{}' : valuesOf(amounts);
+      rows.push(this.#windowRow({ ...row, output, startMs, values, needsFromMs: startMs - gapMs }, state, entry));
+    }
+    this.#pending = [];
   }
 
-  #windowRow({ output, key, startMs, endMs, amounts }: Pane, state: string, entry: Applied): OracleRow {
-    const complete = startMs < this.#incompleteBeforeMs ? 0 : 1;
+  #windowRow({ output, key, startMs, endMs, values, needsFromMs }: Told, state: string, entry: Applied): OracleRow {
+    const complete = needsFromMs < this.#incompleteBeforeMs ? 0 : 1;
     const watermarkMs = Number.isFinite(this.#watermarkMs) ? this.#watermarkMs : 0;
     return {
       epoch: entry.epoch,
@@ -179,7 +220,7 @@ export class OracleModel {
       identity: `window ${output} ${startMs} ${key}`,
       text: textOf([
         ...[output, key, startMs, endMs, state, complete, watermarkMs, entry.clockMs],
-        ...[valuesOf(amounts), revisionOf(entry), entry.entryId],
+        ...[values, revisionOf(entry), entry.entryId],
       ]),
     };
   }

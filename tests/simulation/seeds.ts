@@ -12,7 +12,7 @@ export const optionsOf = (seed: number): SimulationOptions => ({
   sinks: 1 + (Math.floor(seed / 3) % 2),
   depth: 1 + (seed % 4),
   shards: seed % 5 === 0 && seed % 7 !== 0 ? 2 : 1,
-  chaosMs: 2_000,
+  chaosMs: 1_500,
   disaster: seed % 7 === 0 ? (disasters[Math.floor(seed / 7) % 3] ?? 'none') : 'none',
 });
 

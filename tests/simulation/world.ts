@@ -100,13 +100,14 @@ export interface SinkMember {
   readonly assigned: Set<string>;
 }
 
-const { tumblingMs, hoppingMs, advanceMs } = rules;
+const { tumblingMs, hoppingMs, advanceMs, gapMs, reachMs, allowedLatenessMs } = rules;
 const oracleRules: OracleRules = {
   ...rules,
   outputs: [
     { output: 'tumbling', sizeMs: tumblingMs, advanceMs: tumblingMs },
     { output: 'hopping', sizeMs: hoppingMs, advanceMs },
   ],
+  session: { output: 'session', gapMs, reachMs, allowedLatenessMs },
 };
 
 export function createWorld(options: SimulationOptions): World {
