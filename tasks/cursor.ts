@@ -24,7 +24,7 @@ export interface Cursor {
   endOffset(): bigint;
   /** Cuts what is buffered at `from`, without taking it; null when nothing is. At least one record however large. */
   peek(from: bigint, recordsMax: number, bytesMax: number): PlannedRange | null;
-  /** The records of [from, to), waiting for them. Throws a `SourceError` when the stream cannot give them. */
+  /** The records of [from, to), which were ordered, waiting for them. Throws a `SourceError` when the stream cannot give them, or ends before. */
   take(from: bigint, to: bigint): Promise<RecordBatch[]>;
   /** Reads on from another offset. */
   reset(nextOffset: bigint): void;
@@ -45,6 +45,8 @@ export interface CursorOptions {
 }
 
 const pollWaitMs = 1_000;
+/** A stream may begin beyond the end and wait; but what is taken was ordered, so it was there. A new leader may know less for a moment. */
+const shortLooksMax = 3;
 const retryFirstMs = 200;
 const retryMaxMs = 5_000;
 
@@ -98,17 +100,28 @@ class Reading {
   async take(from: bigint, to: bigint): Promise<RecordBatch[]> {
     if (from !== this.position) throw new Error(`take at ${from}, position is ${this.position}`);
     this.#wantedTo = to;
-    while (this.#heldEnd < to) {
+    for (let shortLooks = 0; this.#heldEnd < to;) {
       if (this.#isClosed) throw new SourceError('closed', 'the cursor was closed');
       if (this.failure) throw this.failure;
       this.#room.wake();
+      const before = this.#heldEnd;
       await this.#arrived.wait(pollWaitMs);
+      if (this.#heldEnd > before || this.#isClosed || this.failure) continue;
+      shortLooks = (await this.#endsBefore(to)) ? shortLooks + 1 : 0;
+      if (shortLooks === shortLooksMax)
+        throw new SourceError('offset_out_of_range', `it ends before ${to}, which was there once`);
     }
     const taken = cutHeld(this.held, from, to);
     this.position = to;
     this.#heldBytes = this.held.reduce((sum, batch) => sum + batch.bytes.length, 0);
     this.#room.wake();
     return taken;
+  }
+
+  async #endsBefore(to: bigint): Promise<boolean> {
+    const { source, topicPartition } = this.#options;
+    const bounds = await source.bounds(topicPartition).catch(() => null);
+    return bounds !== null && bounds.endOffset < to;
   }
 
   close(): void {

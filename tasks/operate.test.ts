@@ -285,6 +285,17 @@ describe('a restore of what was lost', () => {
     expect(parked.shard().epoch).toBe(1);
   });
 
+  it('parks while it catches up, too, when what was ordered is beyond the end of a topic that was made anew', async () => {
+    const world = createCalmWorld();
+    (await sixEvents(world)).process.crash();
+    world.broker.recreate('in');
+    // It ends just where the snapshot's position is: nothing is out of range, and what follows will never come.
+    for (let i = 0; i < 3; i++) world.produce(0, 3);
+    const member = world.start();
+    await world.until('parked', () => member.shard().state === 'parked');
+    expect(member.shard().parked).toMatchObject({ code: 'input_lost' });
+  });
+
   it('reads a topic that was made anew from its beginning, if the gap is accepted, and says that records are missing', async () => {
     const world = createCalmWorld();
     const member = await sixEvents(world);

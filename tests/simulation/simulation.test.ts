@@ -6,7 +6,7 @@ import { faultKinds, firstCaught, optionsOf } from './seeds.ts';
 const seeds = 300;
 
 describe('millrace in a simulated world', () => {
-  it(`[C] stores what the oracle says, seeds 1 to ${seeds}`, { timeout: 900_000 }, async () => {
+  it(`[D1] [D6] [C16] stores what the oracle says, seeds 1 to ${seeds}`, { timeout: 900_000 }, async () => {
     const faults: Record<string, number> = {};
     const wrong: string[] = [];
     let [claims, ignored, snapshots, rows] = [0, 0, 0, 0];
