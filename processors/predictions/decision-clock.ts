@@ -28,10 +28,12 @@ export class DecisionClock {
   /** A decision was folded. */
   observe(partition: number, eventTimeMs: number, clockMs: number): void {
     const name = `${prefix}${partition}`;
-    this.activityClockMs = clockMs;
     if (eventTimeMs <= (this.newestOf.get(name) ?? -Infinity)) return;
     this.newestOf.set(name, eventTimeMs);
-    this.newestMs = Math.max(this.newestMs, eventTimeMs);
+    if (eventTimeMs > this.newestMs) {
+      this.newestMs = eventTimeMs;
+      this.activityClockMs = clockMs;
+    }
     this.advance();
   }
 

@@ -23,23 +23,38 @@ const coolDownMs = 600_000;
 const updateEveryMs = 30_000;
 const examplesMax = 5;
 
-/** The two kinds share one pass over the order log. */
-export async function fraudOracles(input: JourneyInput): Promise<readonly JourneyOracle[]> {
+export interface FraudOracles {
+  /** `decisions` and `alerts`. */
+  readonly oracles: readonly JourneyOracle[];
+  readonly payments: {
+    /** By place: partition and offset. */
+    at(partition: number, inputOffset: number): OraclePayment | undefined;
+    /** By id. */
+    of(id: string): OraclePayment | undefined;
+  };
+  /** What each payment must have been decided, by its id. */
+  outcomes(stored: Stored): Promise<ReadonlyMap<string, string>>;
+}
+
+/** The kinds share one pass over the order log. */
+export async function fraudOracles(input: JourneyInput): Promise<FraudOracles> {
   const payments = await paymentsByPlace(input);
-  let made: Promise<Made> | null = null;
-  return [
-    {
-      kind: 'decisions',
-      compare: async (stored) => {
-        made = make(input, payments, stored);
-        return compareDecisions((await made).decisions, stored);
-      },
-    },
-    {
-      kind: 'alerts',
-      compare: async (stored) => compareAlerts(await (made ?? make(input, payments, stored)), stored),
-    },
-  ];
+  const byId = new Map(payments.flat().map((payment) => [payment.id, payment]));
+  let last: Promise<Made> | null = null;
+  const newest = (stored: Stored) => (last ??= make(input, payments, stored));
+  const decisions = async (stored: Stored) => {
+    last = null;
+    return compareDecisions((await newest(stored)).decisions, stored);
+  };
+  return {
+    oracles: [
+      { kind: 'decisions', compare: decisions },
+      { kind: 'alerts', compare: async (stored) => compareAlerts(await newest(stored), stored) },
+    ],
+    payments: { at: (partition, inputOffset) => payments[partition]?.[inputOffset], of: (id) => byId.get(id) },
+    outcomes: async (stored) =>
+      new Map([...(await newest(stored)).decisions].map(([id, { outcome }]) => [id, outcome])),
+  };
 }
 
 /** By partition, in the order in which they were sent: the offset is the place. */

@@ -2,6 +2,7 @@ import type { Comparison } from './compare.ts';
 import { compareRevenue } from './compare.ts';
 import { fraudOracles } from './oracle-decisions.ts';
 import { listOracles } from './oracle-lists.ts';
+import { predictionsOracle } from './oracle-predictions.ts';
 import { revenueOracle } from './oracle-revenue.ts';
 import { storedRevenue } from './stored-rows.ts';
 
@@ -35,7 +36,8 @@ export interface JourneyOracle {
 
 /** Every oracle of the journey, made while the service works. */
 export async function journeyOracles(input: JourneyInput): Promise<readonly JourneyOracle[]> {
-  return [await revenue(input), ...(await fraudOracles(input)), ...(await listOracles(input))];
+  const fraud = await fraudOracles(input);
+  return [await revenue(input), ...fraud.oracles, ...(await listOracles(input)), predictionsOracle(input, fraud)];
 }
 
 async function revenue({ payments, ...time }: JourneyInput): Promise<JourneyOracle> {

@@ -29,6 +29,7 @@ export function describeShortJourney(driver: KafkaDriver): void {
         expect(outcome.compared).toBeGreaterThan(2_000);
         expect(outcome.byKind).toMatchObject({ decisions: expect.any(Number), revenue: expect.any(Number) });
         expect(outcome.byKind['decisions']).toBeGreaterThan(3_000);
+        expect(outcome.byKind['predictions']).toBeGreaterThan(2_000);
       } finally {
         await rm(folder, { recursive: true });
       }
