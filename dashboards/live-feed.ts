@@ -6,6 +6,7 @@ import type { SystemStatus } from '../live/system-status.ts';
 import { credential } from './credential.ts';
 import { oncePerFrame } from './frame.ts';
 import * as model from './model.ts';
+import { followPredictions } from './predictions-feed.ts';
 import { countryMinuteOutput } from './revenue-row.ts';
 import { storedHistory } from './stored-history.ts';
 import { revenuePipeline } from './system-facts.ts';
@@ -41,6 +42,7 @@ export function startLiveFeed(): void {
   });
   client = opened;
   subscribeAll(opened);
+  followPredictions(opened);
   opened.onStatus(followConnection);
   followConnection(opened.status());
 }

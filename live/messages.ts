@@ -1,4 +1,5 @@
 import type { Alert, Decision, Outcome, RuleVerdict } from '../events/decisions.ts';
+import type { ForecastBand, ForecastScore, Prediction } from '../events/insights.ts';
 import type { DeadLetter, LateRecord, Quarantined, WindowResult } from '../events/results.ts';
 import type { SystemStatus } from './system-status.ts';
 
@@ -66,6 +67,9 @@ export type DecisionLine = Omit<Decision, 'kind' | 'features' | 'rules'> & {
   readonly hits: readonly Pick<RuleVerdict, 'ruleId' | 'weight' | 'reason'>[];
 };
 
+/** A row of `predictions:<metric>`: a minute that is over, the next hour of a series, or how good its forecasts are. */
+export type PredictionRow = Prediction | ForecastBand | ForecastScore;
+
 /** Known channels: rows and parameters by name. Others fit the same messages. */
 export type RowOf<Channel extends string> = Channel extends `windows:${string}`
   ? WindowResult
@@ -77,8 +81,14 @@ export type RowOf<Channel extends string> = Channel extends `windows:${string}`
         ? Alert
         : Channel extends 'decisions'
           ? DecisionCounts | DecisionLine
-          : unknown;
-export type ParamsOf<Channel extends string> = Channel extends `windows:${string}` ? WindowsParams : NoParams;
+          : Channel extends `predictions:${string}`
+            ? PredictionRow
+            : unknown;
+export type ParamsOf<Channel extends string> = Channel extends `windows:${string}`
+  ? WindowsParams
+  : Channel extends `predictions:${string}`
+    ? { readonly keys?: readonly string[] }
+    : NoParams;
 
 /** `anonymous` is accepted only from loopback, and only where no key is asked for. */
 export type LiveCredential =

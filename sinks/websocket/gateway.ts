@@ -89,7 +89,7 @@ class Gateway implements LiveGateway {
   readonly #sockets: Sockets;
   readonly #windows: Windows;
   readonly #problems: ProblemsChannel;
-  readonly #byTopic: ReadonlyMap<string, TopicChannel>;
+  readonly #byTopic: ReadonlyMap<string, readonly TopicChannel[]>;
   readonly #system: SystemChannel;
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #streams: TopicStreams;
@@ -123,7 +123,9 @@ class Gateway implements LiveGateway {
     this.#problems = createProblemsChannel(this.#limits, clock.nowMs());
     this.#system = createSystemChannel(this.#limits);
     const ofTopics = topicChannels(this.#limits, clock.nowMs());
-    this.#byTopic = new Map(ofTopics.map((channel) => [channel.topic, channel]));
+    this.#byTopic = new Map(
+      ofTopics.map(({ topic }) => [topic, ofTopics.filter((channel) => channel.topic === topic)]),
+    );
     const channels: readonly Channel[] = [...windowsChannels, this.#problems, ...ofTopics, this.#system];
     this.#channels = new Map(channels.map((channel) => [channel.name, channel]));
     this.#streams = createTopicStreams({
@@ -216,14 +218,14 @@ class Gateway implements LiveGateway {
   #startOf(topic: string, bounds: Bounds, isFirst: boolean): bigint {
     if (!isFirst) return bounds.lowOffset;
     if (windowTopics.includes(topic)) return tailStart(bounds, tailRecordsMax);
-    return tailStart(bounds, BigInt(this.#byTopic.get(topic)?.tailRecords ?? this.#limits.problemsMax));
+    return tailStart(bounds, BigInt(this.#byTopic.get(topic)?.[0]?.tailRecords ?? this.#limits.problemsMax));
   }
 
   #fold(batch: RecordBatch): void {
-    const channel = this.#byTopic.get(batch.topic);
+    const channels = this.#byTopic.get(batch.topic);
     for (let i = 0; i < batch.count; i++) {
-      if (channel) {
-        if (!channel.add(batch, i)) this.#metrics.undecodable.inc();
+      if (channels) {
+        for (const channel of channels) if (!channel.add(batch, i)) this.#metrics.undecodable.inc();
         continue;
       }
       const result = decodeResult(batch, i);
@@ -243,7 +245,7 @@ class Gateway implements LiveGateway {
     }
     if (nowMs >= this.#next.tickMs) {
       this.#next.tickMs = nowMs + tickMs;
-      for (const channel of this.#byTopic.values()) channel.keepTime?.(nowMs);
+      for (const channel of [...this.#byTopic.values()].flat()) channel.keepTime?.(nowMs);
       for (const { view } of this.#channels.values()) this.#feeds.publish(view, nowMs);
     }
     if (nowMs >= this.#next.beatMs) {

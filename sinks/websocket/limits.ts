@@ -42,6 +42,9 @@ export interface GatewayLimits {
   /** Pause between two updates of `decisions`, and how many decisions an update may add: more than eyes follow is only counted. */
   readonly decisionsEveryMs: number;
   readonly decisionsPerUpdateMax: number;
+  /** Minutes of a series held by `predictions:<metric>`, and rows of minutes over all its series. */
+  readonly predictionMinutesMax: number;
+  readonly predictionRowsMax: number;
   /** How long a close may take before the socket is cut. */
   readonly closeTimeoutMs: number;
 }
@@ -70,5 +73,7 @@ export const defaultLimits: GatewayLimits = {
   decisionsMax: 100,
   decisionsEveryMs: 1_000,
   decisionsPerUpdateMax: 10,
+  predictionMinutesMax: 180,
+  predictionRowsMax: 20_000,
   closeTimeoutMs: 3_000,
 };

@@ -4,6 +4,7 @@ import { createAlertsChannel } from './alerts-channel.ts';
 import type { Channel } from './channel.ts';
 import { createDecisionsChannel } from './decisions-channel.ts';
 import type { GatewayLimits } from './limits.ts';
+import { createPredictionsChannels } from './predictions-channel.ts';
 
 export interface TopicChannel extends Channel {
   readonly topic: string;
@@ -17,5 +18,5 @@ export interface TopicChannel extends Channel {
 
 /** One more channel is one more line here. */
 export function topicChannels(limits: GatewayLimits, nowMs: number): readonly TopicChannel[] {
-  return [createDecisionsChannel(limits, nowMs), createAlertsChannel(limits)];
+  return [createDecisionsChannel(limits, nowMs), createAlertsChannel(limits), ...createPredictionsChannels(limits)];
 }
