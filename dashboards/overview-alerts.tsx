@@ -36,6 +36,11 @@ export function AlertsCard({ alerts }: { readonly alerts: readonly LiveRow<Alert
 
 const isOpen = ({ transition }: Alert): boolean => transition === 'raised' || transition === 'updated';
 
+const retractedText = ({ entityType }: Alert): string =>
+  entityType === 'metric'
+    ? 'Retracted: late records made its minutes normal.'
+    : 'Retracted: its payments turned out to be honest.';
+
 function AlertLine({ alert }: { readonly alert: Alert }) {
   const { severity, transition, title, reasons, paymentId, clockMs } = alert;
   return (
@@ -49,9 +54,7 @@ function AlertLine({ alert }: { readonly alert: Alert }) {
           <Time atMs={clockMs} text={formatClock(clockMs)} />
         </span>
       </div>
-      <p class="wrap">
-        {transition === 'retracted' ? 'Retracted: its payments turned out to be honest.' : reasons.join('; ')}
-      </p>
+      <p class="wrap">{transition === 'retracted' ? retractedText(alert) : reasons.join('; ')}</p>
       {paymentId === null ? null : (
         <p class="soft mono">
           <a href={`v1/decisions/${encodeURIComponent(paymentId)}`}>why: decision on {paymentId}</a>
