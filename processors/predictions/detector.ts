@@ -70,7 +70,7 @@ export class Detector {
     actual: number,
     forecast: number,
     deviation: number,
-  ): Judged & Verdict & { readonly believed: number } {
+  ): { readonly judged: Judged; readonly verdict: Verdict; readonly believed: number } {
     const { warmUpMinutes } = this.options;
     const isWarm = this.seen >= warmUpMinutes;
     const judged: Judged = { forecast, deviation, runBefore: this.run, tails: this.tails, isWarm };
@@ -81,7 +81,7 @@ export class Detector {
     // An anomaly that lasts is one event: it says once how far the tail reaches.
     if (this.anomaliesInARow <= 1 || this.anomaliesInARow > doubtedMinutes) this.learnTails(apartOf(judged, actual));
     this.count(startMs, this.anomaliesInARow === 1);
-    return { ...judged, ...verdict, believed: this.believed(actual, forecast, deviation) };
+    return { judged, verdict, believed: this.believed(actual, forecast, deviation) };
   }
 
   /** What a minute is with this value. */

@@ -16,9 +16,20 @@ export const bandMinutes = 60;
 /** The minute itself: horizon 0. */
 export function actualOutput(name: SeriesName, minute: ClosedMinute, clockMs: number): Output {
   const { targetMs, forecast, low, high, actual, score, isAnomaly } = minute;
+  // Written out: spread objects cost several times as much, and there are four of them a minute and series.
   const body: Body<Prediction> = {
-    ...{ kind: 'prediction', metric: name.metric, key: name.key, targetMs, horizonMinutes: 0 },
-    ...{ forecast, low, high, actual, anomalyScore: score, isAnomaly, clockMs },
+    kind: 'prediction',
+    metric: name.metric,
+    key: name.key,
+    targetMs,
+    horizonMinutes: 0,
+    forecast,
+    low,
+    high,
+    actual,
+    anomalyScore: score,
+    isAnomaly,
+    clockMs,
   };
   return output(name, `0 ${targetMs}`, body);
 }
@@ -34,9 +45,18 @@ export function forecastOutput(
   const horizonMinutes = judgedHorizons[place] as number;
   const targetMs = newestMs + horizonMinutes * minuteMs;
   const body: Body<Prediction> = {
-    ...{ kind: 'prediction', metric: name.metric, key: name.key, targetMs, horizonMinutes },
-    ...{ forecast: made.forecast, low: made.low, high: made.high },
-    ...{ actual: null, anomalyScore: null, isAnomaly: false, clockMs },
+    kind: 'prediction',
+    metric: name.metric,
+    key: name.key,
+    targetMs,
+    horizonMinutes,
+    forecast: made.forecast,
+    low: made.low,
+    high: made.high,
+    actual: null,
+    anomalyScore: null,
+    isAnomaly: false,
+    clockMs,
   };
   return output(name, `${horizonMinutes} ${targetMs}`, body);
 }

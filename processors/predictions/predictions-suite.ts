@@ -15,7 +15,7 @@ import { predictions, type PredictionsEvent, type PredictionsOptions } from './p
 /** What the tests of the pipeline share: payments and decisions by the minute, and a task that folds them and keeps what it says. */
 export const minuteMs = 60_000;
 export const T0 = Date.UTC(2026, 0, 5, 12);
-const partitions = ['payments-0', `${resultTopics.decisions}-0`];
+const twoPartitions = ['payments-0', `${resultTopics.decisions}-0`];
 
 export const suiteOptions: PredictionsOptions = {
   ...{ allowedLatenessMs: 3_600_000, outOfOrdernessMs: 5_000, seriesMax: 100 },
@@ -24,7 +24,7 @@ export const suiteOptions: PredictionsOptions = {
 
 export type Said = Prediction | ForecastScore | ForecastBand | Alert | LateRecord;
 
-export function predictionsRig(options: Partial<PredictionsOptions> = {}) {
+export function predictionsRig(options: Partial<PredictionsOptions> = {}, partitions = twoPartitions) {
   const log = new EntryLog(partitions);
   const { operator, snapshot, restore, counters } = predictions({ ...suiteOptions, ...options }).create();
   const entries = new Subject<FoldEntry>();

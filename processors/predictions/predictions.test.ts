@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Alert } from '../../events/decisions.ts';
 import type { ForecastBand, ForecastScore, Prediction } from '../../events/insights.ts';
+import { resultTopics } from '../../events/topics.ts';
 import type { LoggedRecord } from '../../streams/entry-log.ts';
 import {
   countAround,
@@ -80,6 +81,17 @@ test('decisions have an event time of their own: they may lag behind the payment
   const said = rig.fold([decided(0.5, 'b', { isDeclined: true }), decided(2, 'c')]);
   expect(rowsOf(said, 'decline_rate', 'all').map(({ actual }) => actual)).toEqual([0.5]);
   expect(rig.counters()).toMatchObject({ late: 0 });
+});
+
+test('after a pause decisions come back partition by partition, and none is late for it', () => {
+  const partitions = ['payments-0', `${resultTopics.decisions}-0`, `${resultTopics.decisions}-1`];
+  const rig = predictionsRig({ allowedLatenessMs: minuteMs }, partitions);
+  const other = (minute: number, id: string) => ({ ...decided(minute, id), partition: `${resultTopics.decisions}-1` });
+  rig.fold([pay(0, 1), decided(0, 'a'), other(0, 'b'), pay(600, 1)]);
+  rig.fold([decided(60, 'c'), decided(120, 'd')], { idle: [`${resultTopics.decisions}-1`] });
+  const said = rig.fold([other(1, 'e'), other(60, 'f'), other(120, 'g')]);
+  expect(rig.counters()).toMatchObject({ late: 0 });
+  expect(rowsOf(said, 'decline_rate', 'all').map(({ targetMs }) => (targetMs - T0) / minuteMs)).toEqual([0, 1, 60]);
 });
 
 test('series are bounded: a country beyond is only in the totals, and counted', () => {

@@ -82,8 +82,9 @@ class Predictions {
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as StreamRecord<PredictionsEvent>;
       if (record.event.type === 'payment') this.foldPayment(record.event, record, watermarkMs[i] as number);
-      else this.foldDecision(record.event, record);
+      else this.foldDecision(record.event, record, watermarkMs[i] as number);
     }
+    this.clock.advance(batch.endWatermarkMs);
     this.payments.advance(batch.publishUpToMs, this.onClosed);
     this.decisions.advance(this.clock.publishUpToMs(entry), this.onClosed);
     this.payments.end(batch.endWatermarkMs, this.onCorrected);
@@ -109,11 +110,15 @@ class Predictions {
       this.addTo(this.payments, series, startMs, payment.amountMinor, 1);
   }
 
-  private foldDecision(decision: DecisionMade, record: StreamRecord<PredictionsEvent>): void {
+  private foldDecision(
+    decision: DecisionMade,
+    record: StreamRecord<PredictionsEvent>,
+    paymentsWatermarkMs: number,
+  ): void {
     const startMs = startOf(decision.eventTimeMs);
     const { watermarkMs } = this.clock;
     this.decisions.advance(watermarkMs, this.onClosed);
-    this.clock.observe(record.batch.partition, decision.eventTimeMs, this.clockMs);
+    this.clock.observe(record.batch.partition, decision.eventTimeMs, { clockMs: this.clockMs, paymentsWatermarkMs });
     if (this.decisions.isLate(startMs, watermarkMs)) {
       this.count('late');
       this.outputs.push(lateDecision(decision, record, watermarkMs, this.options.allowedLatenessMs));

@@ -64,12 +64,14 @@ export class Series {
       return { targetMs, actual, forecast: actual, low: actual, high: actual, score: 0, isAnomaly: false };
     }
     const deviation = this.forecaster.deviation(targetMs, said.forecast, cell?.count ?? 0);
-    const { score, isAnomaly, believed, ...judged } = this.detector.add(targetMs, actual, said.forecast, deviation);
+    const { judged, verdict, believed } = this.detector.add(targetMs, actual, said.forecast, deviation);
     this.noteScore(targetMs, actual, said);
     this.learn(targetMs, actual, believed);
     const kept = cell ?? this.emptyCell(targetMs);
-    kept.closed = { ...said, judged, isAnomaly };
-    return { targetMs, actual, ...said, score: tidy(score), isAnomaly };
+    const { forecast, low, high } = said;
+    const { isAnomaly } = verdict;
+    kept.closed = { forecast, low, high, judged, isAnomaly };
+    return { targetMs, actual, forecast, low, high, score: tidy(verdict.score), isAnomaly };
   }
 
   /** A closed minute as it is now that late records have changed it. */

@@ -38,6 +38,7 @@ export function predictionsOracle(input: JourneyInput, fraud: FraudOracles): Jou
       for await (const entry of orderedEntries(stored.url, stored.database, orderTopic)) {
         told.begin(entry.clockMs);
         for (const clock of Object.values(clocks)) clock.begin(entry);
+        clocks.payments.advance(null);
         for (const { topic, partition, inputOffset } of entry.records) {
           const isPayment = topic === 'payments';
           const id = isPayment ? null : places.get(`${partition} ${inputOffset}`);
@@ -51,7 +52,9 @@ export function predictionsOracle(input: JourneyInput, fraud: FraudOracles): Jou
             else group.add(payment.eventTimeMs, outcomes.get(payment.id) === 'decline' ? 1 : 0, clock.watermarkMs);
           }
           clock.observe(partition, payment.eventTimeMs, entry.clockMs);
+          clock.advance(isPayment ? null : clocks.payments.watermarkMs);
         }
+        clocks.decisions.advance(clocks.payments.watermarkMs);
         money.advance(clocks.payments.publishUpTo(entry, entry.records.length > 0));
         rates.advance(clocks.decisions.publishUpTo(entry, false));
         for (const group of [money, rates]) group.endEntry();
@@ -78,6 +81,7 @@ class Clock {
   watermarkMs = -Infinity;
   private readonly newest = new Map<string, number>();
   private active: readonly string[] = [];
+  private all: readonly string[] = [];
   private newestMs = -Infinity;
   private activityMs = -Infinity;
 
@@ -90,15 +94,14 @@ class Clock {
   }
 
   begin({ partitions, idle }: OrderedEntry): void {
-    this.active = partitions.filter((name) => name.startsWith(`${this.topic}-`) && !idle.has(name));
-    this.advance();
+    this.all = partitions.filter((name) => name.startsWith(`${this.topic}-`));
+    this.active = this.all.filter((name) => !idle.has(name));
   }
 
   observe(partition: number, timeMs: number, clockMs: number): void {
     const name = `${this.topic}-${partition}`;
     this.newest.set(name, Math.max(this.newest.get(name) ?? -Infinity, timeMs));
     if (timeMs > this.newestMs) [this.newestMs, this.activityMs] = [timeMs, clockMs];
-    this.advance();
   }
 
   /** When all input is silent, by the silence; `isActive`: for payments any record ends it. */
@@ -109,9 +112,12 @@ class Clock {
     return Math.max(this.watermarkMs, this.newestMs + clockMs - this.activityMs - this.options.outOfOrdernessMs);
   }
 
-  private advance(): void {
+  /** Idle partitions are left out; with `besideMs` only while the newest is not behind that. */
+  advance(besideMs: number | null): void {
+    const isBehind = besideMs !== null && this.newestMs < besideMs - this.options.outOfOrdernessMs;
     if (this.active.length === 0) return;
-    const lowest = Math.min(...this.active.map((name) => this.newest.get(name) ?? -Infinity));
+    const counted = isBehind ? this.all : this.active;
+    const lowest = Math.min(...counted.map((name) => this.newest.get(name) ?? -Infinity));
     this.watermarkMs = Math.max(this.watermarkMs, lowest - this.options.outOfOrdernessMs);
   }
 }
