@@ -3,6 +3,7 @@ import { KafkaError } from './contract.ts';
 import { countPartitions, type Availability, type KafkaContext } from './connection.ts';
 import type { NativeConsumer, NativeMessage } from './driver.ts';
 import { kafkaError, nativeCode, sourceError } from './errors.ts';
+import { watchBeginning } from './beginning-watch.ts';
 import { judgeRange, queryRange } from './reader-range.ts';
 import type { StreamSet } from './reader-set.ts';
 import type { ReaderStream } from './reader-stream.ts';
@@ -26,8 +27,6 @@ const recheckMs = 50;
 const probeMs = 500;
 /** A partition that says nothing for so long may not exist: the driver does not tell. */
 const silenceMs = 5_000;
-/** An answer of the broker takes milliseconds: who is silent for so long may have been told, and we not. */
-const beginningMs = 1_000;
 
 /** Starts consuming. Failures end up in the streams, never here. */
 export function createConsumeLoop(
@@ -46,7 +45,10 @@ export function createConsumeLoop(
     assign: (stream) => {
       state.change(() => state.assignNow(stream));
       state.watchSilence(stream);
-      state.watchBeginning(stream);
+      watchBeginning(context, client, stream, () => {
+        state.change(() => state.unassignNow(stream));
+        streams.wake();
+      });
     },
     unassign: (stream) => state.change(() => state.unassignNow(stream)),
     nudge: () => state.nudge(),
@@ -123,23 +125,6 @@ class LoopState {
       this.#streams.wake();
     };
     setTimeout(() => void look(), silenceMs).unref();
-  }
-
-  /**
-   * The driver drops an error that comes behind messages in one `consume`: a partition that begins beyond the position asked for
-   * would then be silent for ever. So who is silent is looked at.
-   */
-  watchBeginning(stream: ReaderStream): void {
-    const look = async (): Promise<void> => {
-      if (this.isStopping || stream.wasInRange || stream.phase !== 'reading') return;
-      const range = await queryRange(this.#context, this.#client, stream).catch(() => null);
-      if (stream.wasInRange || stream.phase !== 'reading') return;
-      if (range === null || stream.nextOffset >= range.low) return this.watchBeginning(stream);
-      judgeRange(stream, range.low, range.high);
-      this.change(() => this.unassignNow(stream));
-      this.#streams.wake();
-    };
-    setTimeout(() => void look(), beginningMs).unref();
   }
 
   assignNow(stream: ReaderStream): void {

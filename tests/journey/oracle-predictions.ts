@@ -30,7 +30,8 @@ export function predictionsOracle(input: JourneyInput, fraud: FraudOracles): Jou
     kind: 'predictions',
     compare: async (stored) => {
       const places = await decisionPlaces(stored);
-      const [payments, outcomes] = await Promise.all([fraud.payments, fraud.outcomes(stored)]);
+      const { payments } = fraud;
+      const outcomes = await fraud.outcomes(stored);
       const told = new Told();
       const [money, rates] = [new OracleGroup(['revenue', 'volume'], told), new OracleGroup(['decline_rate'], told)];
       const clocks = { payments: new Clock('payments', input), decisions: new Clock(decisionsTopic, input) };
