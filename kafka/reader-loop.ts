@@ -37,18 +37,16 @@ export function createConsumeLoop(
 ): ConsumeLoop {
   const state = new LoopState(context, client, availability, streams);
   const done = state.run();
-  const watch = watchTopics(context, streams, (stream) => {
+  const letGo = (stream: ReaderStream): void => {
     state.change(() => state.unassignNow(stream));
     streams.wake();
-  });
+  };
+  const watch = watchTopics(context, streams, letGo);
   return {
     assign: (stream) => {
       state.change(() => state.assignNow(stream));
       state.watchSilence(stream);
-      watchBeginning(context, client, stream, () => {
-        state.change(() => state.unassignNow(stream));
-        streams.wake();
-      });
+      watchBeginning(context, client, stream, () => letGo(stream));
     },
     unassign: (stream) => state.change(() => state.unassignNow(stream)),
     nudge: () => state.nudge(),
