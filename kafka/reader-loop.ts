@@ -1,9 +1,8 @@
 import { SourceError } from '../sources/source.ts';
-import { KafkaError } from './contract.ts';
-import { countPartitions, type Availability, type KafkaContext } from './connection.ts';
+import type { Availability, KafkaContext } from './connection.ts';
 import type { NativeConsumer, NativeMessage } from './driver.ts';
 import { kafkaError, nativeCode, sourceError } from './errors.ts';
-import { watchBeginning } from './beginning-watch.ts';
+import { watchSilence } from './silence-watch.ts';
 import { judgeRange, queryRange } from './reader-range.ts';
 import type { StreamSet } from './reader-set.ts';
 import type { ReaderStream } from './reader-stream.ts';
@@ -25,8 +24,6 @@ const idleWaitMs = 20;
 const messagesMax = 1_000;
 const recheckMs = 50;
 const probeMs = 500;
-/** A partition that says nothing for so long may not exist: the driver does not tell. */
-const silenceMs = 5_000;
 
 /** Starts consuming. Failures end up in the streams, never here. */
 export function createConsumeLoop(
@@ -45,8 +42,7 @@ export function createConsumeLoop(
   return {
     assign: (stream) => {
       state.change(() => state.assignNow(stream));
-      state.watchSilence(stream);
-      watchBeginning(context, client, stream, () => letGo(stream));
+      watchSilence(context, client, stream, letGo);
     },
     unassign: (stream) => state.change(() => state.unassignNow(stream)),
     nudge: () => state.nudge(),
@@ -109,20 +105,6 @@ class LoopState {
       if (this.#control()) this.#deliver(await this.#consume());
       else await this.#untilNudged();
     }
-  }
-
-  watchSilence(stream: ReaderStream): void {
-    const look = async (): Promise<void> => {
-      if (this.isStopping || stream.wasInRange || stream.phase !== 'reading') return;
-      const count = await countPartitions(this.#context, this.#client, stream.topic).catch((error: unknown) => error);
-      if (count instanceof KafkaError && count.code === 'kafka_not_authorised') {
-        stream.fail('not_authorised', count.message, count);
-      } else if (typeof count !== 'number' || stream.partition < count) return this.watchSilence(stream);
-      else stream.fail('topic_missing', `${stream.name} does not exist: ${stream.topic} has ${count} partitions`);
-      this.change(() => this.unassignNow(stream));
-      this.#streams.wake();
-    };
-    setTimeout(() => void look(), silenceMs).unref();
   }
 
   assignNow(stream: ReaderStream): void {
