@@ -1,3 +1,4 @@
+import { benchState } from './bounded-state.ts';
 import { benchIdle } from './idle.ts';
 import { benchWindows } from './windows/windows.ts';
 
@@ -5,6 +6,7 @@ import { benchWindows } from './windows/windows.ts';
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   idle: benchIdle,
   windows: benchWindows,
+  state: benchState,
 };
 const usage = `usage: npm run bench -- NAME [options] [--json]
   idle [--seconds S] [--window-s W] [--rate R]
@@ -12,6 +14,8 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
         at R events a second (200)
   windows [--events N] [--keys K] [--dedupe IDS] [--reader direct|client] [--peers DIR] [--node BINARY]
         tumbling 10 s count and sum by key, from Kafka to a result topic, beside the bare loop and, from DIR, Flink and Kafka Streams
+  state [KEYS]
+        what ten million keys (or so many) do to state that holds 100,000: expiries, refusals, memory
   --json  nothing but the last line`;
 
 const [name = '', ...args] = process.argv.slice(2);

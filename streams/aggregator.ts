@@ -38,6 +38,8 @@ interface ViewPlan<E> {
 export class Aggregator<E extends TimedEvent> {
   /** The watermark at which `drop` has something to do. */
   nextDropMs = Infinity;
+  /** (key, window) pairs that were dropped, their time being over. */
+  expired = 0;
   /** The windows that the planned event came too late for. */
   missed: Missed<E>[] = [];
   readonly stores: readonly OutputStore<E>[];
@@ -128,7 +130,10 @@ export class Aggregator<E extends TimedEvent> {
     for (const { view, placements, keys } of this.plans) {
       placements.forEach(({ store }, i) => {
         if (watermarkMs >= store.nextDropMs)
-          store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), ({ key }) => keys.release(key));
+          store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), ({ key }) => {
+            keys.release(key);
+            this.expired++;
+          });
         this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
       });
     }

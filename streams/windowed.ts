@@ -23,7 +23,10 @@ export interface WindowedOptions<E> {
   readonly topics: { readonly windows: string; readonly provisional: string; readonly late: string };
 }
 
-/** Counts `folded`, `late` (records), `late_<output>` (windows missed), and the gauges `keys` and `cells`. */
+/**
+ * Counts `folded`, `late` (records), `late_<output>` (windows missed), `expired` ((key, window) pairs that went with their time), and
+ * the gauges `keys` and `cells`. What the limits refuse is a dead letter `state_full`.
+ */
 export function windowed<E extends TimedEvent>(options: WindowedOptions<E>): Stage<StreamBatch<E>, StreamBatch<E>> {
   return stageOf(new Windowed(options));
 }
@@ -112,12 +115,15 @@ class Windowed<E extends TimedEvent> {
   counters(): Readonly<Record<string, number>> {
     const { folded, late, aggregator } = this;
     const missed = [...this.missedOf].map(([name, count]) => [`late_${name}`, count] as const);
-    return { folded, late, ...Object.fromEntries(missed), keys: aggregator.keyCount, cells: aggregator.cellCount };
+    const { keyCount, cellCount, expired } = aggregator;
+    return { folded, late, ...Object.fromEntries(missed), expired, keys: keyCount, cells: cellCount };
   }
 
   snapshot(): unknown {
     const { folded, late, provisionalStep } = this;
-    return { folded, late, provisionalStep, missed: [...this.missedOf], aggregator: this.aggregator.snapshot() };
+    const { expired } = this.aggregator;
+    const missed = [...this.missedOf];
+    return { folded, late, expired, provisionalStep, missed, aggregator: this.aggregator.snapshot() };
   }
 
   restore(state: unknown): void {
@@ -125,6 +131,7 @@ class Windowed<E extends TimedEvent> {
     this.folded = saved.folded;
     this.late = saved.late;
     this.provisionalStep = saved.provisionalStep;
+    this.aggregator.expired = saved.expired ?? 0;
     for (const [name, count] of saved.missed) this.missedOf.set(name, count);
     this.aggregator.restore(saved.aggregator);
   }
@@ -133,6 +140,8 @@ class Windowed<E extends TimedEvent> {
 interface SavedWindowed {
   readonly folded: number;
   readonly late: number;
+  /** Snapshots from before it was counted have none. */
+  readonly expired?: number;
   readonly provisionalStep: number;
   readonly missed: readonly (readonly [name: string, count: number])[];
   readonly aggregator: unknown;

@@ -82,8 +82,9 @@ export class LiveView {
     for (let from = 0; from < ids.length || this.#expired.length > 0; from += this.#limits.frameRowsMax) {
       const seq = this.seq + 1;
       const rows = this.#number(ids.slice(from, from + this.#limits.frameRowsMax), seq);
-      for (const row of this.#expired) this.#removals.push({ seq, row });
-      ticks.push({ prev: this.seq, seq, rows, expired: this.#expired });
+      const expired = this.#expired.filter(this.#isGone);
+      for (const row of expired) this.#removals.push({ seq, row });
+      ticks.push({ prev: this.seq, seq, rows, expired });
       this.#expired = [];
       this.seq = seq;
     }
@@ -97,7 +98,7 @@ export class LiveView {
     const rows: LiveRow[] = [];
     for (const entry of this.#entries.values()) if (entry.seq > seq) rows.push(entry.row);
     const expired = this.#removals.filter((removal) => removal.seq > seq).map(({ row }) => row);
-    return { rows, expired: [...expired, ...this.#expired] };
+    return { rows, expired: [...expired, ...this.#expired].filter(this.#isGone) };
   }
 
   canResume(seq: number): boolean {
@@ -108,6 +109,9 @@ export class LiveView {
   *rows(): Generator<LiveRow> {
     for (const { row } of this.#entries.values()) yield row;
   }
+
+  /** A row that left may have come back: who hears of both would drop it. */
+  readonly #isGone = ({ id }: LiveRow): boolean => !this.#entries.has(id);
 
   #number(ids: readonly string[], seq: number): LiveRow[] {
     return ids.flatMap((id) => {
