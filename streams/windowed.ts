@@ -131,7 +131,7 @@ class Windowed<E extends TimedEvent> {
     this.folded = saved.folded;
     this.late = saved.late;
     this.provisionalStep = saved.provisionalStep;
-    this.aggregator.expired = saved.expired ?? 0;
+    this.aggregator.expired = saved.expired;
     for (const [name, count] of saved.missed) this.missedOf.set(name, count);
     this.aggregator.restore(saved.aggregator);
   }
@@ -140,8 +140,7 @@ class Windowed<E extends TimedEvent> {
 interface SavedWindowed {
   readonly folded: number;
   readonly late: number;
-  /** Snapshots from before it was counted have none. */
-  readonly expired?: number;
+  readonly expired: number;
   readonly provisionalStep: number;
   readonly missed: readonly (readonly [name: string, count: number])[];
   readonly aggregator: unknown;
