@@ -1,9 +1,10 @@
+import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { resultTopics } from '../../events/topics.ts';
 import { EntryLog } from '../../streams/entry-log.ts';
 import { numberedPayment } from '../crash/numbered-processor.ts';
 import { T0, foldAll, record, resultsOf } from './cases.ts';
-import { CLOCK, SECOND, at, brief, numberedPipeline as pipeline, windowsOf } from './numbered-cases.ts';
+import { CLOCK, SECOND, at, brief, idle, numberedPipeline as pipeline, windowsOf } from './numbered-cases.ts';
 
 describe('hopping windows', () => {
   test('[C3] hopping: a payment counts in every window that holds its time, each closing at its own end', () => {
@@ -18,7 +19,7 @@ describe('hopping windows', () => {
     ]);
   });
 
-  test('a late payment corrects the windows that still take it and is late for the others, one late record each', () => {
+  test('[C8] [C9] a late payment corrects the windows that still take it and is late for the others, one late record each', () => {
     const fold = pipeline({ allowedLatenessMs: 5 * SECOND });
     const log = new EntryLog();
     fold.fold(log.append({ clockMs: CLOCK, records: at(0, 31) }));
@@ -56,7 +57,7 @@ describe('sessions', () => {
 
   //   0───4        published          6───10   published
   //   0──────(3)──────────────────────────10   a late payment at 3 closes the gap
-  test('a late payment that closes a gap corrects the first, and the second gets a tombstone, in one entry', () => {
+  test('[C8] a late payment that closes a gap corrects the first, and the second gets a tombstone, in one entry', () => {
     const fold = pipeline({ allowedLatenessMs: 20 * SECOND });
     const log = new EntryLog();
     const first = fold.fold(log.append({ clockMs: CLOCK, records: at(0, 6, 20) }));
@@ -100,7 +101,7 @@ describe('sessions', () => {
     expect(entry(CLOCK + 2_001, 14)).toEqual(['tombstone card-1 5–9', 'corrected card-1 0–14 6=350']);
   });
 
-  test('lateness is judged on the session that would come out', () => {
+  test('[C9] lateness is judged on the session that would come out', () => {
     const fold = pipeline({}, 0);
     const log = new EntryLog();
     fold.fold(log.append({ clockMs: CLOCK, records: at(0, 3, 6) }));
@@ -151,6 +152,31 @@ describe('sessions', () => {
       [1, 0],
       [10, 0],
       [20, 1],
+    ]);
+  });
+});
+
+describe('a snapshot between the last event and the close', () => {
+  test('[D2] holds open windows, watermark and timers: after a restart each kind closes, without new input', () => {
+    const log = new EntryLog();
+    const before = pipeline({ provisionalEveryMs: 1_000 });
+    before.fold(log.append({ clockMs: CLOCK, records: at(0, 1, 12, 14) }));
+    const packr = new Packr({ moreTypes: true, mapsAsObjects: false, useRecords: true, int64AsType: 'bigint' });
+    const saved = packr.pack(before.snapshot());
+    const silence = [12_000, 60_000].map((ms) => log.append({ clockMs: CLOCK + ms, idle }));
+    const closed = (['tumbling', 'hopping', 'session'] as const).map((kind) => {
+      const after = pipeline({ provisionalEveryMs: 1_000 });
+      after.restore(packr.unpack(saved));
+      expect(after.watermarkMs()).toBe(T0 + 9 * SECOND);
+      return silence.map((entry) => brief(after.fold(entry), kind));
+    });
+    expect(closed).toEqual([
+      [['final card-1 0–10 2=10', 'final card-1 10–20 2=260'], []],
+      [
+        ['final card-1 -20–10 2=10', 'final card-1 -10–20 4=270'],
+        ['final card-1 0–30 4=270', 'final card-1 10–40 2=260'],
+      ],
+      [['final card-1 12–18 2=260'], []],
     ]);
   });
 });

@@ -200,7 +200,7 @@ describe('the laws of the fold', () => {
 
   law(
     2,
-    'nothing is lost and nothing counted twice, whatever comes',
+    '[C9] nothing is lost and nothing counted twice, whatever comes; late topic and late counters agree',
     fc.property(chaosArb, chaosCaseArb, (chaos, options) => {
       const fold = revenuePipeline(options);
       const entries = [...chaos, { clockMs: CLOCK + 1e9, idle: partitions }];
