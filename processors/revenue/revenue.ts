@@ -9,7 +9,7 @@ import { count } from '../../streams/aggregates/count.ts';
 import { max } from '../../streams/aggregates/extremes.ts';
 import { mean } from '../../streams/aggregates/mean.ts';
 import { sum } from '../../streams/aggregates/sum.ts';
-import { type View, viewsShape } from '../../streams/view.ts';
+import { type View, viewsReachMs, viewsShape } from '../../streams/view.ts';
 import { windowed } from '../../streams/windowed.ts';
 import type { Processor } from '../processor.ts';
 
@@ -36,7 +36,7 @@ export function revenue({ cellsMax, ...options }: RevenueOptions): Processor<Pay
     eventTypes: ['payment'],
     fieldsRead: { payment: ['amountMinor', 'currency', 'country', 'merchantId', 'terminalId'] },
     stateShape: viewsShape(views),
-    acceptsBehindMs: HOUR_MS + options.allowedLatenessMs,
+    acceptsBehindMs: viewsReachMs(views) + options.allowedLatenessMs,
     create: () => windowed({ ...options, views, cellsMax: cellsMax ?? options.keysMax * 8, topics: resultTopics }),
   };
 }
