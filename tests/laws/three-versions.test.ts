@@ -10,7 +10,7 @@ import { T0, foldAll, lastValues, oracle, payment, revenuePipeline } from '../fo
 vi.mock('../../events/catalog.ts', async (original) => {
   const { z } = await import('zod');
   const { paymentV1, paymentV2, upcastPaymentV1 } = await import('../../events/payment.ts');
-  const { catalog } = await original<typeof import('../../events/catalog.ts')>();
+  const { catalog } = await original<{ readonly catalog: ReadonlyMap<string, EventType> }>();
   const paymentV3 = z.object({
     ...paymentV2.shape,
     version: z.literal(3),
