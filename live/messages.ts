@@ -1,5 +1,5 @@
 import type { Alert, Decision, Outcome, RuleVerdict } from '../events/decisions.ts';
-import type { ForecastBand, ForecastScore, Prediction } from '../events/insights.ts';
+import type { ForecastBand, ForecastScore, Prediction, RecommendationList } from '../events/insights.ts';
 import type { DeadLetter, LateRecord, Quarantined, WindowResult } from '../events/results.ts';
 import type { SystemStatus } from './system-status.ts';
 
@@ -83,7 +83,9 @@ export type RowOf<Channel extends string> = Channel extends `windows:${string}`
           ? DecisionCounts | DecisionLine
           : Channel extends `predictions:${string}`
             ? PredictionRow
-            : unknown;
+            : Channel extends 'trending' | `recommendations:${string}`
+              ? RecommendationList
+              : unknown;
 export type ParamsOf<Channel extends string> = Channel extends `windows:${string}`
   ? WindowsParams
   : Channel extends `predictions:${string}`

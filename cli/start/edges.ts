@@ -17,10 +17,12 @@ import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gatew
 import { createAwaitedDecisions } from '../../sources/http/awaited-decisions.ts';
 import { decideRoute } from '../../sources/http/decide-route.ts';
 import { eventsRoute } from '../../sources/http/events-route.ts';
+import { recommendationsRoute } from '../../sources/http/recommendations-route.ts';
 import type { TopicPartition } from '../../sources/source.ts';
 import type { Service } from '../../telemetry/service.ts';
 import type { RunContext } from './context.ts';
 import type { Infrastructure } from './infrastructure.ts';
+import { newestListOf, storedListsOf } from './newest-list.ts';
 import { owning } from './owning.ts';
 import type { ServiceParts } from './parts.ts';
 import { processorsOf } from './processors-of.ts';
@@ -65,6 +67,7 @@ export async function liveService(parts: ServiceParts, page: Page): Promise<Serv
     pipelines: parts.processors.map(({ name }) => name),
     committedPositions,
     windowRows: (query) => newestWindowRows({ client: clickhouse, database: config.clickhouse.database }, query),
+    storedLists: storedListsOf(parts),
     systemStatus: page.systemStatus,
     authenticate: authenticateOf(parts),
     instance: randomUUID(),
@@ -107,6 +110,10 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
         : []),
       webhookRoutes(webhooksOf(parts, producer)),
       eventsRoute({ producer, newId: randomUUID, clock, logger, metrics }),
+      recommendationsRoute({
+        ...{ newestList: newestListOf(() => page.gateway, storedListsOf(parts)), producer },
+        ...{ newId: randomUUID, clock, logger, metrics },
+      }),
       decideRoute({
         producer,
         decisions,

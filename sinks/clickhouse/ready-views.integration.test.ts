@@ -7,6 +7,7 @@ import { createTableSink } from './insert.ts';
 import { migrate } from './migrate.ts';
 import { writeDecision } from './decision-rows.ts';
 import { writePrediction, writeRecommendationList } from './insight-rows.ts';
+import { storedLists } from './stored-lists.ts';
 import { writeWindow, type TableName } from './tables.ts';
 import { insightStartMs, testDecision, testList, testPrediction } from './testbed-insights-suite.ts';
 import { startTestClickHouse, testWindow, type TestClickHouse } from './testbed-suite.ts';
@@ -148,6 +149,41 @@ describeUnless([requireChdb()], 'ready-made views', () => {
     expect(await rows('SELECT attribution_id, user_id, list, items, toString(served_at) FROM millrace.served')).toEqual(
       [['list-1', 'u', 'personal', ['x', 'y'], `${hour}.000`]],
     );
+  });
+
+  test('[F12] what came of the lists that were shown is counted once a list, and by what was clicked in it', async () => {
+    const shown = (offset: number, attributionId: string, list: string) =>
+      event('interactions', offset, {
+        ...{ type: 'served', attributionId, userId: 'u', list, items: ['x'], eventTimeMs: 0, atMs: insightStartMs },
+      });
+    await shown(9, 'list-2', 'personal');
+    await shown(10, 'list-3', 'trending');
+    const act = (offset: number, action: string) =>
+      event('interactions', offset, {
+        ...{ type: 'interaction', action, userId: 'u', sessionId: 's9', itemId: 'x', attributionId: 'list-2' },
+        eventTimeMs: insightStartMs,
+      });
+    await act(11, 'click');
+    await act(12, 'click');
+    const outcomes = 'SELECT list, lists, clicked, purchased, click_rate, purchase_rate FROM millrace.served_outcomes';
+    expect(await rows(`${outcomes} ORDER BY list`)).toEqual([
+      ['personal', '2', '2', '1', 1, 0.5],
+      ['trending', '1', '0', '0', 0, 0],
+    ]);
+  });
+
+  test('of two lists of a key at one revision the later output is the newest, and stored lists are given as published', async () => {
+    const twice = testList(20, { key: 'books', eventTimeMs: insightStartMs });
+    const later = { ...twice, eventTimeMs: insightStartMs + minuteMs, producer: { ...twice.producer, index: 3 } };
+    await write('recommendation_lists', writeRecommendationList, [later, twice]);
+    expect(await rows(`SELECT output_index FROM millrace.recommendation_lists_final WHERE key = 'books'`)).toEqual([
+      [3],
+    ]);
+    const from = { client: clickhouse.client, database: 'millrace' };
+    const query = { pipeline: twice.pipeline, version: twice.version, list: 'trending' as const };
+    expect(await storedLists(from, { ...query, key: 'books' })).toEqual([later]);
+    expect((await storedLists(from, query)).map(({ key }) => key).toSorted()).toEqual(['all', 'books']);
+    expect(await storedLists(from, { ...query, list: 'personal', key: 'nobody' })).toEqual([]);
   });
 
   test('a forecast stands beside what the minute was, wherever that was said', async () => {

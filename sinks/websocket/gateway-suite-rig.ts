@@ -51,7 +51,7 @@ export interface FakeStore {
   catchUp(): void;
 }
 
-export interface RigOptions extends Partial<Pick<LiveGatewayOptions, 'limits' | 'systemStatus'>> {
+export interface RigOptions extends Partial<Pick<LiveGatewayOptions, 'limits' | 'systemStatus' | 'storedLists'>> {
   readonly authenticate?: Authenticate;
   readonly clock?: Clock;
   readonly before?: (rig: Pick<Rig, 'push' | 'store' | 'source'>) => void;
@@ -96,6 +96,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       store.isDown ? Promise.reject(new Error('store down')) : [...store.committed.values()],
     windowRows: async ({ pipeline }) =>
       store.isDown ? Promise.reject(new Error('store down')) : store.rows.filter((row) => row.pipeline === pipeline),
+    storedLists: options.storedLists ?? (async () => []),
     systemStatus: options.systemStatus ?? (() => emptyStatus),
     authenticate: options.authenticate ?? everybody,
     instance: `rig${++instances}`,

@@ -19,6 +19,11 @@ import { createFeeds, type Feeds } from './feeds.ts';
 import { gatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
 import { createProblemsChannel, type ProblemsChannel } from './problems-channel.ts';
+import {
+  createRecommendationChannels,
+  type RecommendationChannels,
+  type StoredLists,
+} from './recommendation-channels.ts';
 import { createSockets, refuseUpgrade, type Sockets } from './sockets.ts';
 import { createSystemChannel, type SystemChannel } from './system-channel.ts';
 import { topicChannels, type TopicChannel } from './topic-channel.ts';
@@ -35,6 +40,7 @@ export interface LiveGatewayOptions {
   /** What the ClickHouse sink's group has committed; −1n or absent where nothing is. */
   readonly committedPositions: CommittedPositions;
   readonly windowRows: WindowRows;
+  readonly storedLists: StoredLists;
   readonly systemStatus: () => SystemStatus;
   readonly authenticate: Authenticate;
   /** Unique to this instance and start: resume tokens hold it. No dots. */
@@ -54,6 +60,8 @@ export interface LiveGateway extends Service {
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, peer: { readonly isLocal: boolean }): void;
   status(): GatewayStatus;
+  /** A recommendation list that it holds now. */
+  readonly heldList: RecommendationChannels['held'];
 }
 
 export interface GatewayStatus extends ServiceStatus {
@@ -93,6 +101,7 @@ class Gateway implements LiveGateway {
   readonly #system: SystemChannel;
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #streams: TopicStreams;
+  readonly heldList: RecommendationChannels['held'];
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #state: ServiceStatus['state'] = 'starting';
@@ -122,11 +131,19 @@ class Gateway implements LiveGateway {
     });
     this.#problems = createProblemsChannel(this.#limits, clock.nowMs());
     this.#system = createSystemChannel(this.#limits);
-    const ofTopics = topicChannels(this.#limits, clock.nowMs());
+    const lists = createRecommendationChannels({ limits: this.#limits, storedLists: options.storedLists });
+    this.heldList = lists.held.bind(lists);
+    const ofTopics = [...topicChannels(this.#limits, clock.nowMs()), lists.trending];
     this.#byTopic = new Map(
       ofTopics.map(({ topic }) => [topic, ofTopics.filter((channel) => channel.topic === topic)]),
     );
-    const channels: readonly Channel[] = [...windowsChannels, this.#problems, ...ofTopics, this.#system];
+    const channels: readonly Channel[] = [
+      ...windowsChannels,
+      this.#problems,
+      ...ofTopics,
+      lists.visitors,
+      this.#system,
+    ];
     this.#channels = new Map(channels.map((channel) => [channel.name, channel]));
     this.#streams = createTopicStreams({
       reader,
@@ -145,7 +162,7 @@ class Gateway implements LiveGateway {
       feeds: this.#feeds,
       authenticate,
       nowMs: () => clock.nowMs(),
-      findChannel: (name) => this.#channels.get(name),
+      findChannel: (name) => this.#channels.get(name) ?? lists.ofVisitor(name),
     });
   }
 

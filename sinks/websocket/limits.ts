@@ -45,6 +45,10 @@ export interface GatewayLimits {
   /** Minutes of a series held by `predictions:<metric>`, and rows of minutes over all its series. */
   readonly predictionMinutesMax: number;
   readonly predictionRowsMax: number;
+  /** Visitors whose list of recommendations is held. */
+  readonly visitorsMax: number;
+  /** Records of lists read of each partition at the start. */
+  readonly listTailRecords: number;
   /** How long a close may take before the socket is cut. */
   readonly closeTimeoutMs: number;
 }
@@ -75,5 +79,7 @@ export const defaultLimits: GatewayLimits = {
   decisionsPerUpdateMax: 10,
   predictionMinutesMax: 180,
   predictionRowsMax: 20_000,
+  visitorsMax: 2_000,
+  listTailRecords: 2_000,
   closeTimeoutMs: 3_000,
 };

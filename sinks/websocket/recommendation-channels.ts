@@ -1,0 +1,150 @@
+// The channels `trending` and `recommendations:<user>`, both from the topic of the lists, and what GET /v1/recommendations asks first.
+// Guarantees: of a key the newest list, whatever came first; bounded: the visitors whose list came last. What came before the topic's
+// tail is asked of ClickHouse: trending at the start, a visitor's list when somebody subscribes to it. Redelivery: changes nothing.
+import type { RecommendationList } from '../../events/insights.ts';
+import { resultTopics } from '../../events/topics.ts';
+import type { LiveRow } from '../../live/messages.ts';
+import { type Channel, parseNoParams } from './channel.ts';
+import { decodeRow } from './decode-row.ts';
+import { LiveView, type LiveViewLimits } from './live-view.ts';
+import type { TopicChannel } from './topic-channel.ts';
+
+/** Lists as ClickHouse has them: those of one key, or all. */
+export type StoredLists = (list: RecommendationList['list'], key?: string) => Promise<readonly RecommendationList[]>;
+
+export interface RecommendationChannels {
+  /** Takes every list of the topic. */
+  readonly trending: TopicChannel;
+  /** Holds visitors' lists; to be subscribed to by `ofVisitor` only. */
+  readonly visitors: Channel;
+  /** The channel of this name; undefined: it is not of this kind. */
+  ofVisitor(name: string): Channel | undefined;
+  /** A list that is held now. */
+  held(list: RecommendationList['list'], key: string): RecommendationList | undefined;
+}
+
+export interface RecommendationChannelsOptions {
+  readonly limits: LiveViewLimits & { readonly visitorsMax: number; readonly listTailRecords: number };
+  readonly storedLists: StoredLists;
+}
+
+const prefix = 'recommendations:';
+/** ClickHouse is asked for trending lists until it answers. */
+const retryMs = 5_000;
+/** Visitors' lists that are asked for at once; a subscriber beyond gets what is pushed. */
+const loadsMax = 50;
+
+export function createRecommendationChannels(options: RecommendationChannelsOptions): RecommendationChannels {
+  return new Channels(options);
+}
+
+class Channels implements RecommendationChannels {
+  readonly #options: RecommendationChannelsOptions;
+  readonly #trending: LiveView;
+  readonly #visitors: LiveView;
+  /** Visitors held, the one whose list came first first. */
+  readonly #visitorIds = new Set<string>();
+  readonly #loading = new Set<string>();
+  #nextLoadMs = 0;
+  readonly trending: TopicChannel;
+  readonly visitors: Channel;
+
+  constructor(options: RecommendationChannelsOptions) {
+    this.#options = options;
+    this.#trending = new LiveView(options.limits);
+    this.#visitors = new LiveView(options.limits);
+    this.#visitors.readiness = 'complete';
+    this.trending = {
+      name: 'trending',
+      topic: resultTopics.recommendations,
+      tailRecords: options.limits.listTailRecords,
+      view: this.#trending,
+      parse: parseNoParams,
+      add: (batch, index) => {
+        const row = decodeRow(batch, index, 'recommendation-list');
+        if (!row || !isList(row)) return false;
+        this.#put(row as unknown as RecommendationList);
+        return true;
+      },
+      keepTime: (nowMs) => this.#loadTrending(nowMs),
+    };
+    const why = 'ask for recommendations:<user>';
+    this.visitors = { name: 'recommendations', view: this.#visitors, parse: () => ({ kind: 'bad', why }) };
+  }
+
+  ofVisitor(name: string): Channel | undefined {
+    if (!name.startsWith(prefix) || name.length === prefix.length) return undefined;
+    const userId = name.slice(prefix.length);
+    return {
+      name,
+      view: this.#visitors,
+      parse: (params) => {
+        const parsed = parseNoParams(params);
+        if (parsed.kind === 'bad') return parsed;
+        this.#loadVisitor(userId);
+        return { kind: 'ok', filter: { key: '', matches: ({ row }) => (row as RecommendationList).key === userId } };
+      },
+    };
+  }
+
+  held(list: RecommendationList['list'], key: string): RecommendationList | undefined {
+    const view = list === 'trending' ? this.#trending : this.#visitors;
+    const row = list === 'co_visited' ? undefined : view.get(key)?.row;
+    return row as RecommendationList | undefined;
+  }
+
+  #put(list: RecommendationList): void {
+    if (list.list === 'trending') this.#trending.put(rowOf(list));
+    if (list.list !== 'personal') return;
+    this.#visitors.put(rowOf(list));
+    this.#visitorIds.delete(list.key);
+    this.#visitorIds.add(list.key);
+    if (this.#visitorIds.size <= this.#options.limits.visitorsMax) return;
+    for (const oldest of this.#visitorIds) {
+      this.#visitorIds.delete(oldest);
+      this.#visitors.expire(oldest);
+      return;
+    }
+  }
+
+  /** Subscribers are held until the first answer, be it that there is none: what is missing is pushed within a minute. */
+  #loadTrending(nowMs: number): void {
+    if (nowMs < this.#nextLoadMs) return;
+    this.#nextLoadMs = Infinity;
+    this.#options.storedLists('trending').then(
+      (lists) => {
+        for (const list of lists) this.#put(list);
+        this.#trending.readiness = 'complete';
+      },
+      () => {
+        this.#trending.readiness = 'complete';
+        this.#nextLoadMs = nowMs + retryMs;
+      },
+    );
+  }
+
+  #loadVisitor(userId: string): void {
+    if (this.#visitors.get(userId) || this.#loading.has(userId) || this.#loading.size >= loadsMax) return;
+    this.#loading.add(userId);
+    const load = async (): Promise<void> => {
+      for (const list of await this.#options.storedLists('personal', userId)) this.#put(list);
+    };
+    void load()
+      .catch(() => {})
+      .finally(() => this.#loading.delete(userId));
+  }
+}
+
+/** An entry may publish two minutes of one trending list, at one revision: the later output is the newer. */
+function rowOf(list: RecommendationList): LiveRow<RecommendationList> {
+  const { key, revision, producer } = list;
+  return { id: key, revision: String(BigInt(revision) * outputsMax + BigInt(producer.index)), row: list };
+}
+
+/** More than any entry publishes. */
+const outputsMax = 1_000_000n;
+
+function isList({ list, key, items, producer }: Readonly<Record<string, unknown>>): boolean {
+  const index = (producer as { readonly index?: unknown } | undefined)?.index;
+  return typeof list === 'string' && typeof key === 'string' && Array.isArray(items) && Number.isInteger(index);
+}
