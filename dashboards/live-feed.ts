@@ -7,6 +7,7 @@ import { credential } from './credential.ts';
 import { oncePerFrame } from './frame.ts';
 import * as model from './model.ts';
 import { followPredictions } from './predictions-feed.ts';
+import { followRecommendations } from './recommendations-feed.ts';
 import { countryMinuteOutput } from './revenue-row.ts';
 import { storedHistory } from './stored-history.ts';
 import { revenuePipeline } from './system-facts.ts';
@@ -43,6 +44,7 @@ export function startLiveFeed(): void {
   client = opened;
   subscribeAll(opened);
   followPredictions(opened);
+  followRecommendations(opened);
   opened.onStatus(followConnection);
   followConnection(opened.status());
 }

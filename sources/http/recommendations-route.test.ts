@@ -55,6 +55,7 @@ async function ask(url: string, lists: readonly RecommendationList[], over: Part
 }
 
 const eventOf = ({ value }: OutMessage): unknown => {
+  if (!value) return null;
   const decoded = decodeEvent(value, 0, value.length);
   return decoded.kind === 'event' ? decoded.event : decoded;
 };
