@@ -17,7 +17,7 @@ const recordsPerMs = 20;
 const pipeline = createPipeline<Interaction>({
   processor: recommendations({
     ...{ keysMax: 1_000_000, halfLifeMs: 1_800_000, coVisitWindowMs: 86_400_000, sessionGapMs: 1_800_000 },
-    ...{ trendingEveryMs: 2_000, coVisitedEveryMs: 5_000, listItemsMax: 20 },
+    ...{ trendingEveryMs: 2_000, coVisitedEveryMs: 10_000, listItemsMax: 12 },
   }),
   decode: decodeEvent as PipelineOptions<Interaction>['decode'],
   clockGuard: { maxFutureMs: 60_000, isCreateTimeTrusted: false },

@@ -183,8 +183,8 @@ const pipelines = z.strictObject({
       trendingEveryMs: whole(2_000, 100, 3_600_000).describe(
         'Step at which trending lists that changed are published.',
       ),
-      coVisitedEveryMs: whole(5_000, 100, 3_600_000).describe('The same of co-visited lists.'),
-      listItemsMax: whole(20, 1, 100).describe('Items of a list.'),
+      coVisitedEveryMs: whole(10_000, 100, 3_600_000).describe('The same of co-visited lists.'),
+      listItemsMax: whole(12, 1, 100).describe('Items of a list.'),
     })
     .prefault({})
     .describe('What trends, what goes together, a list for every visitor.'),

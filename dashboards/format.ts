@@ -10,7 +10,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
   second: '2-digit',
   hourCycle: 'h23',
 });
-const threeDigits = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+const threeDecimals = new Intl.NumberFormat(undefined, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
 const minute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const moneyFormats = new Map<string, Intl.NumberFormat>();
 
@@ -29,9 +29,9 @@ export function formatCount(count: number | string | undefined): string {
   return typeof value === 'bigint' || Number.isFinite(value) ? whole.format(value) : noValue;
 }
 
-/** `0.375`, `175`: three digits are as much as a score says. */
+/** `0.375`, `1.4`, `175`: as much as a score says. */
 export function formatScore(score: number): string {
-  return threeDigits.format(score);
+  return score >= 1 ? formatRate(score) : threeDecimals.format(score);
 }
 
 /** `€1,234.50` from minor units; a currency that Intl does not know reads `1,234.50 XYZ`. `isShort`: `€1.2K`, for axes. */

@@ -1,4 +1,4 @@
-import { computed, effect, signal } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import type { RecommendationList } from '../events/insights.ts';
 import type { LiveClient, LiveSubscription } from '../live/client.ts';
 import type { LiveRow } from '../live/messages.ts';
@@ -51,7 +51,9 @@ function follow(
     if (!isOver) subscription.close();
     isOver = true;
   };
-  // A server without this channel leaves the page empty.
-  const subscription: LiveSubscription<RecommendationList> = live.subscribe(channel, {}, publish, close);
+  // A server without this channel leaves the page empty. Subscribing tells the connection's status, which is none of an effect's.
+  const subscription: LiveSubscription<RecommendationList> = untracked(() =>
+    live.subscribe(channel, {}, publish, close),
+  );
   return close;
 }

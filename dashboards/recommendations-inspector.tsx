@@ -12,7 +12,7 @@ interface InspectorProps {
 }
 
 /** Rows of the table: what fits beside what trends. */
-const rowsMax = 12;
+const rowsMax = 10;
 
 /** What one visitor is recommended now, and why. The address names the visitor, so that a look-up can be passed on. */
 export function InspectorCard({ visitorId, list, trending }: InspectorProps) {

@@ -64,7 +64,7 @@ describe('messages', () => {
     '{"kind":"subscribe","id":-1,"channel":"a"}',
     '{"kind":"subscribe","id":1.5,"channel":"a"}',
     '{"kind":"subscribe","id":1,"channel":""}',
-    `{"kind":"subscribe","id":1,"channel":"${'x'.repeat(201)}"}`,
+    `{"kind":"subscribe","id":1,"channel":"${'x'.repeat(251)}"}`,
     '{"kind":"subscribe","id":1,"channel":"a","params":[]}',
     '{"kind":"subscribe","id":1,"channel":"a","resume":7}',
     '{"kind":"auth"}',

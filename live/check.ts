@@ -7,7 +7,8 @@ export type Checked<Message> =
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Lengths that no honest client reaches. */
-const channelLengthMax = 200;
+/** A visitor id and what is before it. */
+const channelLengthMax = 250;
 const tokenLengthMax = 200;
 const secretLengthMax = 16_384;
 

@@ -18,6 +18,11 @@ export class Best<C extends Candidate> {
     this.max = max;
   }
 
+  /** False when nothing of this rank can be among them: spares making a candidate. */
+  takes(rank: number): boolean {
+    return this.items.length < this.max || rank >= (this.items[this.max - 1] as C).rank;
+  }
+
   offer(candidate: C): void {
     const { items, max } = this;
     if (items.length === max && !isBetter(candidate, items[max - 1] as C)) return;

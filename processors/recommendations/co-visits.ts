@@ -27,20 +27,27 @@ export const shrinkage = 5;
 export const scoreUnit = 1_000_000;
 
 interface Item extends Touched {
+  readonly itemId: string;
   /** Sessions that visited it. */
   readonly sessions: Tiles;
-  /** Sessions that visited it and the neighbour. */
-  readonly neighbours: Map<string, Tiles>;
-  /** `sessions` in the window as of a tile: not part of the state. */
+  /** Sessions that visited it and the neighbour, by the neighbour. */
+  readonly neighbours: Map<string, Pair>;
+  /** `sessions` in the window as of its first tile: not part of the state. */
   windowTile: number;
   windowSessions: number;
 }
 
-export interface Neighbour extends Candidate {
-  /** How often the two were visited together. */
-  readonly support: number;
-  /** From the first of these times to the newest event. */
-  readonly spanMs: number;
+interface Pair {
+  /** Where this object was replaced since, all that the pair has counted is out of the window. */
+  other: Item;
+  readonly tiles: Tiles;
+}
+
+/** Told of each neighbour in the window: its rank in whole millionths, sessions with both, and the first tile of them. */
+export type OnNeighbour = (itemId: string, rank: number, support: number, firstTile: number) => void;
+
+interface Neighbour extends Candidate {
+  readonly firstTile: number;
 }
 
 export class CoVisits {
@@ -51,7 +58,7 @@ export class CoVisits {
   constructor({ windowMs, keysMax, listItemsMax }: CoVisitsOptions) {
     this.tileMs = windowMs / tilesPerWindow;
     this.listItemsMax = listItemsMax;
-    this.items = new Kept({ keysMax, keepMs: windowMs, create: () => newItem(-Infinity, [], []) });
+    this.items = new Kept({ keysMax, keepMs: windowMs, create: (itemId) => newItem(itemId, -Infinity, []) });
   }
 
   get itemCount(): number {
@@ -72,8 +79,8 @@ export class CoVisits {
     item.windowTile = -Infinity;
     for (const otherId of others) {
       const other = this.items.touch(otherId, timeMs, newestMs);
-      this.pair(item, otherId, tile, first);
-      this.pair(other, itemId, tile, first);
+      pair(item, other, tile, first);
+      pair(other, item, tile, first);
     }
   }
 
@@ -81,48 +88,36 @@ export class CoVisits {
     this.items.sweep(newestMs);
   }
 
-  /** Every neighbour in the window with its rank, a whole number of millionths; in no order. */
-  *neighbours(itemId: string, newestMs: number): Generator<Neighbour> {
+  /** Every neighbour in the window, in no order. */
+  eachNeighbour(itemId: string, newestMs: number, tell: OnNeighbour): void {
     const item = this.items.get(itemId, newestMs);
     if (!item) return;
     const first = this.firstTile(newestMs);
-    const own = this.sessionsOf(item, first) + shrinkage;
-    for (const [neighbourId, tiles] of item.neighbours) {
+    const own = sessionsOf(item, first) + shrinkage;
+    for (const { other, tiles } of item.neighbours.values()) {
       const support = countFrom(tiles, first);
-      const neighbour = support === 0 ? undefined : this.items.get(neighbourId, newestMs);
-      if (!neighbour) continue;
-      const theirs = this.sessionsOf(neighbour, first) + shrinkage;
-      const rank = Math.round((scoreUnit * support) / Math.sqrt(own * theirs));
-      const spanMs = newestMs - (oldestFrom(tiles, first) as number) * this.tileMs;
-      yield { itemId: neighbourId, rank, support, spanMs };
+      if (support === 0) continue;
+      const rank = Math.round((scoreUnit * support) / Math.sqrt(own * (sessionsOf(other, first) + shrinkage)));
+      tell(other.itemId, rank, support, oldestFrom(tiles, first) as number);
     }
+  }
+
+  /** From the first of these tiles to the newest event. */
+  spanMs(firstTile: number, newestMs: number): number {
+    return newestMs - firstTile * this.tileMs;
   }
 
   /** The item's list. */
   list(itemId: string, newestMs: number): readonly RankedItem[] {
     const best = new Best<Neighbour>(this.listItemsMax);
-    for (const neighbour of this.neighbours(itemId, newestMs)) best.offer(neighbour);
-    return best.items.map(({ itemId: id, rank, support, spanMs }) => ({
+    this.eachNeighbour(itemId, newestMs, (id, rank, support, firstTile) => {
+      if (best.takes(rank)) best.offer({ itemId: id, rank, support, firstTile });
+    });
+    return best.items.map(({ itemId: id, rank, support, firstTile }) => ({
       itemId: id,
       score: rank / scoreUnit,
-      reason: coVisitedReason(support, spanMs, null),
+      reason: coVisitedReason(support, this.spanMs(firstTile, newestMs), null),
     }));
-  }
-
-  private pair({ neighbours }: Item, neighbourId: string, tile: number, firstTile: number): void {
-    const known = neighbours.get(neighbourId);
-    if (known) return addToTile(known, tile);
-    neighbours.set(neighbourId, [tile, 1]);
-    if (neighbours.size > neighboursMax) prune(neighbours, firstTile);
-  }
-
-  private sessionsOf(item: Item, firstTile: number): number {
-    if (item.windowTile !== firstTile) {
-      dropBefore(item.sessions, firstTile);
-      item.windowTile = firstTile;
-      item.windowSessions = countFrom(item.sessions, firstTile);
-    }
-    return item.windowSessions;
   }
 
   private firstTile(newestMs: number): number {
@@ -130,28 +125,55 @@ export class CoVisits {
   }
 
   snapshot(): unknown {
-    return this.items.snapshot(({ lastMs, sessions, neighbours }) => [lastMs, sessions, [...neighbours]]);
+    return this.items.snapshot(({ lastMs, sessions, neighbours }): SavedItem => {
+      return [lastMs, sessions, Array.from(neighbours, ([itemId, { tiles }]) => [itemId, tiles] as const)];
+    });
   }
 
   restore(state: unknown): void {
-    this.items.restore(state as readonly (readonly [string, SavedItem])[], (saved) => newItem(...saved));
+    const saved = state as readonly (readonly [itemId: string, state: SavedItem])[];
+    const items = new Map(saved.map(([itemId, [lastMs, sessions]]) => [itemId, newItem(itemId, lastMs, sessions)]));
+    for (const [itemId, [, , neighbours]] of saved)
+      for (const [otherId, tiles] of neighbours) {
+        // Who is gone had counted nothing that is in the window.
+        const other = items.get(otherId) ?? newItem(otherId, -Infinity, []);
+        items.get(itemId)?.neighbours.set(otherId, { other, tiles });
+      }
+    this.items.restore([...items], (item) => item);
   }
 }
 
 type SavedItem = readonly [lastMs: number, sessions: Tiles, neighbours: readonly (readonly [string, Tiles])[]];
 
-const newItem = (lastMs: number, sessions: Tiles, neighbours: readonly (readonly [string, Tiles])[]): Item => ({
-  lastMs,
-  sessions,
-  neighbours: new Map(neighbours),
-  windowTile: -Infinity,
-  windowSessions: 0,
+const newItem = (itemId: string, lastMs: number, sessions: Tiles): Item => ({
+  ...{ itemId, lastMs, sessions, neighbours: new Map<string, Pair>() },
+  ...{ windowTile: -Infinity, windowSessions: 0 },
 });
 
+function pair({ neighbours }: Item, other: Item, tile: number, firstTile: number): void {
+  const known = neighbours.get(other.itemId);
+  if (known) {
+    known.other = other;
+    addToTile(known.tiles, tile);
+    return;
+  }
+  neighbours.set(other.itemId, { other, tiles: [tile, 1] });
+  if (neighbours.size > neighboursMax) prune(neighbours, firstTile);
+}
+
+function sessionsOf(item: Item, firstTile: number): number {
+  if (item.windowTile !== firstTile) {
+    dropBefore(item.sessions, firstTile);
+    item.windowTile = firstTile;
+    item.windowSessions = countFrom(item.sessions, firstTile);
+  }
+  return item.windowSessions;
+}
+
 /** Keeps the neighbours that were seen together most in the window; of equals those seen together last, then the lower id. */
-function prune(neighbours: Map<string, Tiles>, firstTile: number): void {
-  const best = [...neighbours]
-    .map(([itemId, tiles]) => ({ itemId, count: countFrom(tiles, firstTile), newest: tiles.at(-2) as number }))
-    .sort((a, b) => b.count - a.count || b.newest - a.newest || (a.itemId < b.itemId ? -1 : 1));
+function prune(neighbours: Map<string, Pair>, firstTile: number): void {
+  const best = Array.from(neighbours, ([itemId, { tiles }]) => {
+    return { itemId, count: countFrom(tiles, firstTile), newest: tiles.at(-2) as number };
+  }).sort((a, b) => b.count - a.count || b.newest - a.newest || (a.itemId < b.itemId ? -1 : 1));
   for (const { itemId } of best.slice(neighboursKept)) neighbours.delete(itemId);
 }

@@ -11,7 +11,7 @@ export interface KeptOptions<T> {
   readonly keysMax: number;
   /** How long a key is remembered after it was last touched, in event time. */
   readonly keepMs: number;
-  readonly create: () => T;
+  readonly create: (key: string) => T;
 }
 
 export class Kept<T extends Touched> {
@@ -39,7 +39,7 @@ export class Kept<T extends Touched> {
 
   /** The key's state, made where it has none, touched by an event of `timeMs`. */
   touch(key: string, timeMs: number, newestMs: number): T {
-    const kept = this.get(key, newestMs) ?? this.options.create();
+    const kept = this.get(key, newestMs) ?? this.options.create(key);
     kept.lastMs = Math.max(kept.lastMs, timeMs);
     this.byKey.delete(key);
     this.byKey.set(key, kept);

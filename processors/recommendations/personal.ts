@@ -3,7 +3,7 @@
 // nothing. Pure. Redelivery: no state.
 import type { RankedItem } from '../../events/insights.ts';
 import { Best, type Candidate } from './best.ts';
-import { type CoVisits, type Neighbour, scoreUnit } from './co-visits.ts';
+import { type CoVisits, scoreUnit } from './co-visits.ts';
 import { coVisitedReason } from './reason.ts';
 import type { Visitor } from './visitors.ts';
 
@@ -14,13 +14,18 @@ export interface PersonalSources {
   readonly listItemsMax: number;
 }
 
-interface Found extends Candidate {
+interface Found {
   rank: number;
   support: number;
-  /** What speaks for it most. */
-  seed: string;
+  /** What speaks for it most: its place among the items looked at, its part, and what the two share. */
+  seed: number;
   seedRank: number;
-  strongest: Neighbour;
+  seedSupport: number;
+  seedTile: number;
+}
+
+interface Chosen extends Candidate {
+  readonly found: Found;
 }
 
 export function personalList(
@@ -30,14 +35,18 @@ export function personalList(
 ): readonly RankedItem[] {
   const left = new Set([...recent, ...bought]);
   const found = new Map<string, Found>();
-  for (let i = 0; i < recent.length; i++)
-    for (const neighbour of coVisits.neighbours(recent[i] as string, newestMs))
-      if (!left.has(neighbour.itemId)) add(found, neighbour, recent[i] as string, i + 1);
-  const best = new Best<Found>(listItemsMax);
-  for (const one of found.values()) best.offer(one);
+  for (let seed = 0; seed < recent.length; seed++)
+    coVisits.eachNeighbour(recent[seed] as string, newestMs, (itemId, rank, support, firstTile) =>
+      add(found, itemId, seed, Math.floor(rank / (seed + 1)), support, firstTile),
+    );
+  const best = new Best<Chosen>(listItemsMax);
+  for (const [itemId, one] of found) {
+    const { rank, support } = one;
+    if (best.takes(rank) && !left.has(itemId)) best.offer({ itemId, rank, support, found: one });
+  }
   const from = recent.length > 1 ? 'personal' : 'co_visited';
-  const items = best.items.map(({ itemId, rank, seed, strongest }): RankedItem => {
-    const reason = coVisitedReason(strongest.support, strongest.spanMs, seed);
+  const items = best.items.map(({ itemId, rank, found: { seed, seedSupport, seedTile } }): RankedItem => {
+    const reason = coVisitedReason(seedSupport, coVisits.spanMs(seedTile, newestMs), recent[seed] as string);
     return { itemId, score: rank / scoreUnit, reason, from };
   });
   for (const { itemId } of items) left.add(itemId);
@@ -51,19 +60,25 @@ export function personalList(
   return items;
 }
 
-/** The item looked at last counts whole, the one before half, then a third, and so on. */
-function add(found: Map<string, Found>, neighbour: Neighbour, seed: string, place: number): void {
-  const part = Math.floor(neighbour.rank / place);
-  const known = found.get(neighbour.itemId);
+/** `part`: the item looked at last counts whole, the one before half, then a third, and so on. */
+function add(
+  found: Map<string, Found>,
+  itemId: string,
+  seed: number,
+  part: number,
+  support: number,
+  firstTile: number,
+): void {
+  const known = found.get(itemId);
   if (!known) {
-    const { itemId, support } = neighbour;
-    found.set(itemId, { itemId, rank: part, support, seed, seedRank: part, strongest: neighbour });
+    found.set(itemId, { rank: part, support, seed, seedRank: part, seedSupport: support, seedTile: firstTile });
     return;
   }
   known.rank += part;
-  known.support += neighbour.support;
+  known.support += support;
   if (part <= known.seedRank) return;
   known.seed = seed;
   known.seedRank = part;
-  known.strongest = neighbour;
+  known.seedSupport = support;
+  known.seedTile = firstTile;
 }

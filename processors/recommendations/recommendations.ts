@@ -35,8 +35,8 @@ export interface RecommendationsOptions {
 const acceptsBehindMs = 3_600_000;
 const categoriesMax = 1_000;
 /** Lists of a kind that one step or entry publishes, and those that may wait: a flood is drained within seconds. */
-const coVisitedPerStepMax = 500;
-const coVisitedWaitingMax = 2_000;
+const coVisitedPerStepMax = 250;
+const coVisitedWaitingMax = 1_000;
 const personalPerEntryMax = 100;
 const personalWaitingMax = 1_000;
 

@@ -26,9 +26,20 @@ afterEach(() => app?.close());
 
 const sent: OutMessage[] = [];
 
-async function ask(url: string, lists: readonly RecommendationList[], over: Partial<RecommendationsRouteOptions> = {}) {
+async function ask(
+  url: string,
+  lists: readonly RecommendationList[],
+  over: Partial<RecommendationsRouteOptions> = {},
+  channels?: string,
+) {
   await app?.close();
   const made = fastify({ routerOptions: { maxParamLength: 500 } });
+  made.decorateRequest('principal', null);
+  made.addHook('onRequest', async (request) => {
+    const channels = request.headers['x-channels'];
+    if (typeof channels === 'string')
+      Object.assign(request, { principal: { subject: 'ada', expiresMs: null, channels: [channels] } });
+  });
   app = made;
   sent.length = 0;
   let ids = 0;
@@ -50,7 +61,7 @@ async function ask(url: string, lists: readonly RecommendationList[], over: Part
     timeoutMs: 200,
     ...over,
   })(made);
-  const response = await made.inject({ url });
+  const response = await made.inject({ url, ...(channels !== undefined && { headers: { 'x-channels': channels } }) });
   return { status: response.statusCode, body: response.json<Record<string, unknown>>() };
 }
 
@@ -99,6 +110,14 @@ test('[F9] nothing is added to a visitor’s own list, were it empty: what it le
     }),
     { numRuns: 25 },
   );
+});
+
+test('a token needs the right to the channel of the same name', async () => {
+  const status = async (channels: string) => (await ask('/v1/recommendations/u%2F1', [own], {}, channels)).status;
+  expect(await status('recommendations:*')).toBe(200);
+  expect(await status('recommendations:u/1')).toBe(200);
+  expect(await status('recommendations:u')).toBe(403);
+  expect(await status('windows:*')).toBe(403);
 });
 
 test('n and category are checked', async () => {

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { RankedItem, RecommendationList } from '../../events/insights.ts';
 import type { Served } from '../../events/served.ts';
 import type { Producer } from '../../kafka/contract.ts';
+import { mayRead, type Principal } from '../../live/principal.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -47,8 +48,12 @@ export function recommendationsRoute(options: RecommendationsRouteOptions): (app
     ['outcome'],
   );
   return (app) => {
-    app.get<Asked>('/v1/recommendations/:user', { schema: recommendationsSchema }, async ({ params, query }, reply) => {
+    app.get<Asked>('/v1/recommendations/:user', { schema: recommendationsSchema }, async (request, reply) => {
+      const { params, query } = request;
       const userId = params.user;
+      // As on the channel of the same name. Who asks is the server's to say; null or absent: anybody may.
+      const { principal } = request as { readonly principal?: Principal | null };
+      if (principal && !mayRead(principal, `recommendations:${userId}`)) return forbidden(reply, userId);
       const list = await found(options.newestList, userId, query.category).catch((error: unknown) => {
         options.logger.warn({ err: error }, 'recommendation lists cannot be read');
         return undefined;
@@ -118,3 +123,9 @@ function unavailable(reply: FastifyReply): FastifyReply {
   const message = 'recommendation lists cannot be read now: ask again';
   return reply.code(503).send({ error: 'recommendations_unavailable', message });
 }
+
+const forbidden = (reply: FastifyReply, userId: string): FastifyReply =>
+  reply.code(403).send({
+    error: 'forbidden',
+    message: `the token gives no right to recommendations:${userId}: see its claim channels`,
+  });

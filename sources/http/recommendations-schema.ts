@@ -46,6 +46,7 @@ export const recommendationsSchema = {
       },
     },
     400: { description: 'n or category is not as it must be', ...failure },
+    403: { description: 'The token does not cover recommendations:<user>', ...failure },
     404: { description: 'Nothing is known of the visitor, and nothing trends (yet)', ...failure },
     503: { description: 'Lists cannot be read now: ask again', ...failure },
   },

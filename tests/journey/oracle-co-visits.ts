@@ -10,10 +10,10 @@ const windowMs = 24 * hourMs;
 const gapMs = 1_800_000;
 const sessionItems = 20;
 const neighbours = { most: 256, kept: 128 };
-const everyMs = 5_000;
-const perStep = 500;
-const waitingMost = 2_000;
-const listMax = 20;
+const everyMs = 10_000;
+const perStep = 250;
+const waitingMost = 1_000;
+const listMax = 12;
 
 type ByHour = Map<number, number>;
 

@@ -9,7 +9,7 @@ const minuteMs = 60_000;
 const halfLifeMinutes = 30;
 const minutesMax = 8 * halfLifeMinutes;
 const everyMs = 2_000;
-const listMax = 20;
+const listMax = 12;
 
 export class OracleTrends {
   /** By `minute all`. */
