@@ -36,9 +36,9 @@ async function ask(
   const made = fastify({ routerOptions: { maxParamLength: 500 } });
   made.decorateRequest('principal', null);
   made.addHook('onRequest', async (request) => {
-    const channels = request.headers['x-channels'];
-    if (typeof channels === 'string')
-      Object.assign(request, { principal: { subject: 'ada', expiresMs: null, channels: [channels] } });
+    const granted = request.headers['x-channels'];
+    if (typeof granted === 'string')
+      Object.assign(request, { principal: { subject: 'ada', expiresMs: null, channels: [granted] } });
   });
   app = made;
   sent.length = 0;
