@@ -268,6 +268,25 @@ describe('a restore of what was lost', () => {
     expect(next.shard()).toMatchObject({ epoch: 1, totals: { records: 6 } });
   });
 
+  it('looks once more for a base that was let go for newer snapshots meanwhile, and parks when it stays away', async () => {
+    const world = createCalmWorld();
+    const first = await sixEvents(world);
+    await outcome(world, restoreAt(commandOf(world), 'three', first.options.inputs));
+    await world.until('restored', () => first.shard().epoch === 1 && first.shard().totals.records === 6);
+    first.process.crash();
+    const missing = (times: number) => {
+      let left = times;
+      const load: typeof world.store.load = (name) => (left-- > 0 ? Promise.resolve(null) : world.store.load(name));
+      return { ...world.store, load, list: () => Promise.resolve([]) };
+    };
+    const second = world.start({ store: missing(1) });
+    await world.until('owner', () => second.shard().state === 'owner');
+    second.process.crash();
+    const third = world.start({ store: missing(9) });
+    await world.until('parked', () => third.shard().state === 'parked');
+    expect(third.shard().parked).toMatchObject({ code: 'base_missing' });
+  });
+
   it('wakes a parked task though the broker did not answer while the operator spoke', async () => {
     const world = await truncated(false);
     const calm = { isOn: () => false, random: () => 0.5, count: () => {} };

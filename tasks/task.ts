@@ -1,6 +1,4 @@
-import type { NextOffset } from '../kafka/contract.ts';
-import { parseTopicPartition } from '../sources/source.ts';
-import type { TopicPartition } from '../sources/source.ts';
+import { type Committer, createCommitter } from './committer.ts';
 import type { Fold } from './contract.ts';
 import { noFailpoint } from './failpoint.ts';
 import type { TaskServiceOptions, TaskTuning } from './options.ts';
@@ -76,6 +74,7 @@ class ShardTask implements Task {
   #state: TaskState = 'unassigned';
   #parked: ParkedBecause | null = null;
   #trouble: string | null = null;
+  #isBaseDoubted = false;
   #view: TermView | null = null;
   /** While parked: how far the order log was looked through; before, its end when the term began. An operator may be faster than the parking. */
   #logEnd: bigint | null = null;
@@ -128,6 +127,7 @@ class ShardTask implements Task {
       try {
         await this.#oneTerm();
         this.#trouble = null;
+        this.#isBaseDoubted = false;
         retryMs = retryFirstMs;
       } catch (error) {
         if (this.#isStopped) break;
@@ -156,7 +156,12 @@ class ShardTask implements Task {
       onPhase: (phase) => (this.#state = phase),
       onOwned: () => (this.#state = 'owner'),
     });
-    const end = await running.finally(() => (this.#view = null));
+    const end = await running.finally(() => {
+      // What the term has taken in, an operator's word too, did not help it.
+      const reached = this.#view?.replica.nextOffset() ?? 0n;
+      if (reached > (this.#logEnd ?? 0n)) this.#logEnd = reached;
+      this.#view = null;
+    });
     metrics.termEnded(end);
     if (end === 'ended') {
       service.logger.info({ shard }, 'another version of the pipeline has taken over');
@@ -178,13 +183,21 @@ class ShardTask implements Task {
   async #onError(error: unknown, retryMs: number): Promise<void> {
     const { service, shard, metrics } = this.#options;
     const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof ParkError) return this.#park(error);
-    if (!isRetryable(error)) return this.#park(new ParkError('internal', message, error));
+    if (error instanceof ParkError && !this.#mayHaveMoved(error)) return this.#park(error);
+    if (!(error instanceof ParkError) && !isRetryable(error))
+      return this.#park(new ParkError('internal', message, error));
     this.#trouble = message;
     this.#state = 'retrying';
     metrics.termEnded('retry');
     service.logger.warn({ shard, err: error, retryMs }, 'task starts again');
     await this.#pause(retryMs);
+  }
+
+  /** The store may have let the base go for newer snapshots while this term was looking for one: worth one more look. */
+  #mayHaveMoved({ code }: ParkError): boolean {
+    if (code !== 'base_missing' || this.#isBaseDoubted) return false;
+    this.#isBaseDoubted = true;
+    return true;
   }
 
   #park(error: ParkError): void {
@@ -241,49 +254,4 @@ async function waitForSilence(
     if (!bounds || bounds.endOffset !== lastEnd) [lastEnd, sinceMs] = [bounds?.endOffset ?? -1n, nowMs];
     else if (nowMs - sinceMs >= silenceMs) return;
   } while (await pause(Math.min(500, tuning.ownerSilenceMs / 10)));
-}
-
-interface Committer {
-  /** How long until it is due, or Infinity. */
-  tick(view: TermView, nowMs: number): number;
-  now(view: TermView): Promise<void>;
-}
-
-/** Commits the folded positions: for Kafka's tools, and for the embedded broker's gate. No fold reads them back. */
-function createCommitter({ service, tuning, shard }: TaskOptions, onDone: () => void): Committer {
-  const { membership, logger, orderTopic } = service;
-  const commit = service.commit ?? ((offsets: readonly NextOffset[]) => membership.commit(offsets));
-  let lastMs = -Infinity;
-  let lastOrderOffset = -1n;
-  let committing: Promise<void> | null = null;
-
-  const send = async ({ replica }: TermView): Promise<void> => {
-    const orderOffset = replica.nextOffset();
-    const { positions } = replica.judgeState();
-    const toNext = (tp: TopicPartition, nextOffset: bigint): NextOffset => ({ ...tp, nextOffset });
-    const inputs = Object.entries(positions).map(([name, at]) => toNext(parseTopicPartition(name), BigInt(at)));
-    try {
-      await commit([...inputs, { topic: orderTopic, partition: shard, nextOffset: orderOffset }]);
-      lastOrderOffset = orderOffset;
-    } catch (error) {
-      logger.debug({ shard, err: error }, 'positions not committed');
-    }
-  };
-  return {
-    tick(view, nowMs) {
-      if (committing || view.replica.nextOffset() === lastOrderOffset) return Infinity;
-      const dueMs = lastMs + tuning.commitEveryMs - nowMs;
-      if (dueMs > 0) return dueMs;
-      lastMs = nowMs;
-      committing = send(view).finally(() => {
-        committing = null;
-        onDone();
-      });
-      return Infinity;
-    },
-    async now(view) {
-      await committing;
-      await send(view);
-    },
-  };
 }

@@ -29,6 +29,8 @@ export class Oracle {
   #model: OracleModel;
   #chain = 0;
   readonly #chains = new Map<string, number>();
+  /** The timeline as it was before the log lost its end: a snapshot may still know it. */
+  #lost: readonly Applied[] | null = null;
   /** Rows of entries that a later epoch does not continue. They may be found, they need not. */
   readonly #abandoned = new Set<string>();
 
@@ -57,6 +59,7 @@ export class Oracle {
   reread(): void {
     this.#next = 0;
     this.#log = nothingYet;
+    this.#lost = this.#timeline;
     this.#keep(() => false);
     this.advance();
   }
@@ -124,6 +127,7 @@ export class Oracle {
     const at = /\.e(\d+)\.s\d+\.o(\d+)/.exec(genesis.base?.name ?? '');
     const [epoch, orderOffset] = at ? [Number(at[1]), BigInt(at[2] ?? 0)] : [-1, 0n];
     this.#keep((entry) => entry.epoch < epoch || (entry.epoch === epoch && entry.orderOffset < orderOffset));
+    if (at) this.#lost = null;
     const baseMs = this.#timeline.at(-1)?.clockMs ?? 0;
     this.#log = { ...this.#log, positions, epoch: genesis.epoch, isGap: genesis.gap !== undefined };
     this.#log = { ...this.#log, clockMs: Math.max(clockMs, baseMs) };
@@ -131,7 +135,7 @@ export class Oracle {
 
   /** The timeline goes on from these entries, as if the others had never been. */
   #keep(isKept: (entry: Applied) => boolean): void {
-    const kept = this.#timeline.filter(isKept);
+    const kept = (this.#lost ?? this.#timeline).filter(isKept);
     for (const [i, rows] of this.#rows.entries())
       if (!isKept(this.#timeline[i] as Applied)) for (const { text } of rows) this.#abandoned.add(text); // as long
     this.#timeline = [];
