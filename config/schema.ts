@@ -36,6 +36,9 @@ const kafka = z.strictObject({
     .enum(['auto', 'solo', 'group'])
     .default('auto')
     .describe('group: a consumer group shares the work; solo: this instance does all; auto: solo when embedded.'),
+  sessionTimeoutMs: whole(20_000, 1_000, 300_000).describe(
+    'Silence after which a group takes a member for dead (real broker; 6 s on the embedded one).',
+  ),
   gate: hostPorts().describe('Address of the gate of an embedded broker that another process runs; empty: none.'),
   clientId: text('millrace').describe('Name that the broker sees.'),
   partitions: whole(4, 1, 1_000).describe('Partitions of the topics that millrace creates.'),

@@ -14,6 +14,9 @@ import { startGroup } from './membership-group.ts';
 
 const queryTimeoutMs = 5_000;
 const disconnectTimeoutMs = 5_000;
+const sessionMs = 20_000;
+/** Shorter ones never assign anything there. */
+const embeddedSessionMs = 6_000;
 const servePollMs = 100;
 const commitPollMs = 2;
 /** How often a solo member looks for new partitions. */
@@ -25,14 +28,15 @@ export async function openMembership(context: KafkaContext, options: MembershipO
     committed: () => {},
     rebalanced: () => {},
   };
+  const sessionTimeoutMs = context.isEmbedded ? embeddedSessionMs : (options.sessionTimeoutMs ?? sessionMs);
   const config: NativeConfig = {
     ...baseConfig(context),
     'group.id': options.groupId,
     'enable.auto.commit': false,
     'enable.auto.offset.store': false,
     'partition.assignment.strategy': 'cooperative-sticky',
-    'session.timeout.ms': options.sessionTimeoutMs ?? (context.isEmbedded ? 6_000 : 20_000),
-    'heartbeat.interval.ms': context.isEmbedded ? 1_000 : 3_000,
+    'session.timeout.ms': sessionTimeoutMs,
+    'heartbeat.interval.ms': Math.min(context.isEmbedded ? 1_000 : 3_000, Math.floor(sessionTimeoutMs / 4)),
     'queued.max.messages.kbytes': 64,
     offset_commit_cb: (error: unknown) => callbacks.committed(error),
     ...(options.kind === 'group'

@@ -19,7 +19,7 @@ export function memberOf(
   groupId: string,
   topics: readonly string[],
 ): Promise<Membership> {
-  const { membership } = config.kafka;
+  const { membership, sessionTimeoutMs } = config.kafka;
   const kind = membership === 'auto' ? (infrastructure.isEmbeddedBroker ? 'solo' : 'group') : membership;
-  return infrastructure.kafka.membership({ groupId, topics, kind });
+  return infrastructure.kafka.membership({ groupId, topics, kind, sessionTimeoutMs });
 }

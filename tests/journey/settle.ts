@@ -15,14 +15,17 @@ export interface Lag {
 
 export interface LagMeter {
   read(): Promise<Lag>;
+  close(): Promise<void>;
 }
 
 /** Reads the positions that the services commit, as Kafka's own tools would. */
 export async function createLagMeter(kafka: Kafka, pipelines: readonly PipelineTopics[]): Promise<LagMeter> {
   const reader = await kafka.reader();
+  const members: Membership[] = [];
   const sinkTopics = [...inputTopics, ...Object.values(resultTopics)];
   const meterOf = async (groupId: string, topics: readonly string[]) => {
     const member = await kafka.membership({ groupId, topics, kind: 'solo' });
+    members.push(member);
     return () => behind(reader, member, topics);
   };
   const folding = await Promise.all(
@@ -38,6 +41,9 @@ export async function createLagMeter(kafka: Kafka, pipelines: readonly PipelineT
         uninserted: inserted.behind,
         produced: inserted.end,
       };
+    },
+    close: async () => {
+      await Promise.all([reader, ...members].map((one) => one.close()));
     },
   };
 }

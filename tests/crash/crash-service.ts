@@ -1,0 +1,56 @@
+// The processing service of `npm run verify:crash`: the numbered pipeline and the ClickHouse sink, wired as `millrace start` does, in a
+// process for the harness to kill. Configured by environment; reports its task's status over the channel to its parent.
+import { join } from 'node:path';
+import { createFsStore } from '../../checkpoints/fs.ts';
+import type { Page } from '../../cli/start/edges.ts';
+import { startInfrastructure } from '../../cli/start/infrastructure.ts';
+import { prepare } from '../../cli/start/prepare.ts';
+import { serviceRecipes } from '../../cli/start/services.ts';
+import { supervise } from '../../cli/start/supervisor.ts';
+import { loadConfig } from '../../config/load.ts';
+import type { AnyProcessor } from '../../processors/index.ts';
+import type { TaskServiceStatus } from '../../tasks/service.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import type { CrashStatus } from './service-process.ts';
+import { numbered } from './numbered-processor.ts';
+
+const reportEveryMs = 50;
+
+const { env } = process;
+const config = loadConfig({ file: undefined, env });
+const context = { config, env, clock: systemClock, logger: createLogger('warn', false), metrics: createMetrics() };
+const { allowedLatenessMs, provisionalEveryMs } = config.time;
+const { keysMax } = config.limits;
+// It takes payments alone, as `eventTypes` says; `ofTypes` stands before it.
+const processor = numbered({ allowedLatenessMs, provisionalEveryMs, keysMax }) as unknown as AnyProcessor;
+const running = [processor];
+const infrastructure = await startInfrastructure(context, running);
+const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');
+const store = await createFsStore({ folder, keep: config.snapshots.keep, clock: systemClock, logger: context.logger });
+const epoch = await prepare(context, infrastructure, { running, store });
+const recipes = serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, {} as Page);
+const services = recipes
+  .filter(({ name }) => name === processor.name || name === 'clickhouse')
+  .map(({ name, build }) => supervise(name, build, context));
+
+const report = setInterval(() => {
+  const status = services[0]?.status() as TaskServiceStatus | undefined;
+  const shard = status?.shards?.[0];
+  const said: CrashStatus = {
+    isOwner: shard?.state === 'owner',
+    folded: shard?.totals.records ?? 0,
+    trouble: status?.state === 'parked' || status?.state === 'failed' ? (status.detail ?? status.state) : null,
+  };
+  process.send?.(said, undefined, undefined, () => {});
+}, reportEveryMs);
+
+const drain = async (): Promise<void> => {
+  clearInterval(report);
+  for (const service of services) await service.stop();
+  await infrastructure.close();
+  process.exit(0);
+};
+process.once('SIGTERM', () => void drain());
+process.once('disconnect', () => process.exit(1));

@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedBroker } from '../../embedded/broker.ts';
+import { startEmbeddedClickHouse, type EmbeddedClickHouse } from '../../embedded/clickhouse.ts';
+import { connectGate } from '../../embedded/gate-client.ts';
+import { inputTopics, readingGroups, type PipelineTopics } from '../../events/topics.ts';
+import type { Kafka, KafkaDriver, KafkaReader, Producer } from '../../kafka/contract.ts';
+import { openKafka } from '../../kafka/open.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import { createLagMeter, type LagMeter } from '../journey/settle.ts';
+import { startKafka, type RealKafka } from '../kafka/broker.ts';
+import { brokerJars } from '../kafka/jars.ts';
+import { createServiceProcess, type ServiceProcess } from './service-process.ts';
+
+export const database = 'millrace';
+export const partitions = 4;
+export const numberedTopics: PipelineTopics = { name: 'numbered', version: 1, inputs: ['payments'] };
+
+/** A broker, a ClickHouse, a producer, and the service to be killed: everything around `npm run verify:crash`. */
+export interface CrashRig {
+  /** The real broker; null: the embedded one. */
+  readonly broker: RealKafka | null;
+  readonly clickhouse: EmbeddedClickHouse;
+  readonly kafka: Kafka;
+  readonly producer: Producer;
+  readonly service: ServiceProcess;
+  /** To be opened once the service has made its topics. */
+  openMeter(): Promise<LagMeter>;
+  close(): Promise<void>;
+}
+
+export interface RigOptions {
+  readonly driver: KafkaDriver;
+  readonly reader: KafkaReader;
+  /** A real broker, where it can be had. */
+  readonly broker: 'real' | 'embedded';
+  /** More of the service's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly say: (line: string) => void;
+}
+
+/** Short, so that a killed member is missed soon. */
+const sessionTimeoutMs = 2_000;
+const snapshotEveryMs = 1_000;
+
+/** Which broker it is to be: the real one unless told otherwise, or it cannot be had (said with the reason). */
+export function chooseBroker(wanted: string | undefined, say: (line: string) => void): 'real' | 'embedded' {
+  if (wanted === 'embedded') return 'embedded';
+  const jars = brokerJars();
+  if (jars.kind === 'here') return 'real';
+  if (wanted === 'real') throw new Error(jars.reason);
+  say(`${jars.reason}: the embedded broker instead`);
+  return 'embedded';
+}
+
+/** Starts everything but the service. Nothing is left running after `close`, or when it rejects. */
+export async function openRig(options: RigOptions): Promise<CrashRig> {
+  const closing: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const one of closing.splice(0).toReversed()) await one().catch(() => undefined);
+  };
+  try {
+    return { ...(await open(options, closing)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): Promise<Omit<CrashRig, 'close'>> {
+  const { driver, reader, say } = options;
+  const parts = { clock: systemClock, logger: silentLogger };
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
+  closing.push(() => rm(folder, { recursive: true, force: true }));
+  const { broker, brokers, gateAddress } = await openBroker(options, closing);
+  say(broker ? `Apache Kafka ${broker.version} at ${brokers}` : `the embedded broker at ${brokers}`);
+  const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(folder, 'clickhouse'), port: 0 });
+  closing.push(() => clickhouse.stop());
+  const isEmbedded = broker === null;
+  const kafka = await openKafka({ driver, brokers, clientId: 'crash', metrics: createMetrics(), isEmbedded, ...parts });
+  closing.push(() => kafka.close());
+  const gate = isEmbedded ? await connectGate(gateAddress) : undefined;
+  closing.push(async () => gate?.close());
+  const producer = await kafka.producer({ lingerMs: 5, ...(gate && { gate }) });
+  if (isEmbedded) for (const topic of inputTopics) await producer.partitionCount(topic);
+  const service = createServiceProcess({
+    MILLRACE_KAFKA_BROKERS: brokers,
+    MILLRACE_KAFKA_GATE: gateAddress,
+    MILLRACE_KAFKA_DRIVER: driver,
+    MILLRACE_KAFKA_READER: reader,
+    MILLRACE_KAFKA_PARTITIONS: String(partitions),
+    MILLRACE_KAFKA_SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
+    MILLRACE_CLICKHOUSE_URL: clickhouse.url,
+    MILLRACE_SNAPSHOTS_DIR: join(folder, 'snapshots'),
+    MILLRACE_SNAPSHOTS_EVERY_MS: String(snapshotEveryMs),
+    MILLRACE_EMBEDDED_DATA_DIR: folder,
+    ...options.env,
+  });
+  closing.push(() => service.kill('SIGTERM'));
+  return { broker, clickhouse, kafka, producer, service, openMeter: () => createLagMeter(kafka, [numberedTopics]) };
+}
+
+async function openBroker(
+  { broker: kind, driver }: RigOptions,
+  closing: (() => Promise<unknown>)[],
+): Promise<{ readonly broker: RealKafka | null; readonly brokers: string; readonly gateAddress: string }> {
+  if (kind === 'real') {
+    const broker = await startKafka();
+    closing.push(() => broker.stop());
+    return { broker, brokers: broker.brokers, gateAddress: '' };
+  }
+  const gate = { groups: readingGroups([numberedTopics]) };
+  const embedded = await startEmbeddedBroker({ logger: silentLogger, driver, gate });
+  closing.push(() => embedded.stop());
+  return { broker: null, brokers: embedded.brokers, gateAddress: embedded.gateAddress };
+}
