@@ -47,6 +47,7 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
     version: options.version,
     systemStatus: createSystemStatus(() => services, versions, clock),
     readiness: () => readyChecks(services, isPrepared),
+    stalled: () => services.filter((service) => !service.isAlive()).map(({ name }) => name),
     ...{ gateway: null, server: null },
   };
   const start = ({ name, build }: ServiceRecipe): void => {

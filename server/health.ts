@@ -9,12 +9,23 @@ export interface ReadyCheck {
   readonly detail?: string;
 }
 
-/** `/livez` (the process answers), `/readyz` (503 with reasons until all checks pass), `/metrics` (Prometheus text). */
-export function healthRoutes(
-  app: FastifyInstance,
-  { readiness, metrics }: { readonly readiness: () => readonly ReadyCheck[]; readonly metrics: Metrics },
-): void {
-  app.get('/livez', { schema: { tags: ['health'], summary: 'The process answers' } }, () => ({ alive: true }));
+export interface HealthParts {
+  readonly readiness: () => readonly ReadyCheck[];
+  /** Names of services that are alive but read nothing. */
+  readonly stalled: () => readonly string[];
+  readonly metrics: Metrics;
+}
+
+/** `/livez` (the process answers, and nothing in it is alive but reads nothing), `/readyz` (503 with reasons until all checks pass), `/metrics` (Prometheus text). */
+export function healthRoutes(app: FastifyInstance, { readiness, stalled, metrics }: HealthParts): void {
+  app.get(
+    '/livez',
+    { schema: { tags: ['health'], summary: 'The process answers; 503 while a service is alive but reads nothing' } },
+    (_request, reply) => {
+      const reading = stalled();
+      return reply.code(reading.length === 0 ? 200 : 503).send({ alive: reading.length === 0, stalled: reading });
+    },
+  );
   app.get(
     '/readyz',
     {

@@ -33,6 +33,7 @@ async function build(over: Partial<ServerOptions> = {}): Promise<Server> {
     version: '0.0.1',
     pageDir: folder,
     readiness: () => [],
+    stalled: () => [],
     live: () => null,
     routes: [(app) => void app.get('/v1/hello', () => ({ hello: true }))],
     clock: systemClock,
@@ -50,7 +51,10 @@ const remote = { ...host, 'x-forwarded-for': '10.0.0.9' };
 describe('health', () => {
   test('[K2] it is alive whatever else is', async () => {
     const { app } = await build({ readiness: () => [{ name: 'revenue', isReady: false }] });
-    expect((await app.inject({ url: '/livez', headers: host })).json()).toEqual({ alive: true });
+    expect((await app.inject({ url: '/livez', headers: host })).json()).toEqual({ alive: true, stalled: [] });
+    const stuck = await build({ stalled: () => ['revenue'] });
+    const answer = await stuck.app.inject({ url: '/livez', headers: host });
+    expect([answer.statusCode, answer.json()]).toEqual([503, { alive: false, stalled: ['revenue'] }]);
   });
 
   test('[K2] it is ready once every check passes, and says why not before', async () => {

@@ -34,6 +34,8 @@ export interface ServerOptions {
   /** The built page; may appear later. */
   readonly pageDir: string;
   readonly readiness: () => readonly ReadyCheck[];
+  /** Names of services that are alive but read nothing: `/livez` answers 503. */
+  readonly stalled: () => readonly string[];
   /** WebSocket upgrades on `/v1/live`; null while nobody takes them (503). Asked each time: a restarted gateway is another one. */
   readonly live: () => HandleUpgrade | null;
   /** Further routes (`sources/http`, queries): what they declare is in the OpenAPI document. */

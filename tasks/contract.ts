@@ -57,6 +57,8 @@ export interface OrderClaim {
   readonly clockMs: number;
   /** Present in the first claim and in one that opens a new epoch. */
   readonly genesis?: Genesis;
+  /** Which incarnations of its input topics the claimer saw, by topic, where the broker tells. */
+  readonly topics?: Readonly<Record<string, string>>;
   /** Ends this log for good: the version that goes on from here. */
   readonly endedBy?: number;
 }

@@ -30,6 +30,8 @@ export interface Cursor {
   reset(nextOffset: bigint): void;
   /** What ended the stream for good, or null. */
   failure(): Error | null;
+  /** The last attempt to read failed by something that passes: it is tried again. */
+  isRetrying(): boolean;
   close(): void;
 }
 
@@ -57,6 +59,7 @@ export function createCursor(options: CursorOptions): Cursor {
     position: () => reading.position,
     endOffset: () => reading.endOffset(),
     failure: () => reading.failure,
+    isRetrying: () => reading.isRetrying,
     peek: (from, recordsMax, bytesMax) => peek(reading.held, from, recordsMax, bytesMax),
     take: (from, to) => reading.take(from, to),
     reset(nextOffset) {
@@ -72,6 +75,7 @@ class Reading {
   readonly held: RecordBatch[] = [];
   position: bigint;
   failure: Error | null = null;
+  isRetrying = false;
   readonly #options: CursorOptions;
   readonly #room: Wake;
   readonly #arrived: Wake;
@@ -138,10 +142,12 @@ class Reading {
         if (this.#isFull()) await this.#room.wait(pollWaitMs);
         else await this.#readSome();
         retryMs = retryFirstMs;
+        this.isRetrying = false;
       } catch (error) {
         if (this.#isClosed) return;
         this.#closeStream();
-        if (isRetryable(error)) await this.#options.clock.sleep(retryMs);
+        this.isRetrying = isRetryable(error);
+        if (this.isRetrying) await this.#options.clock.sleep(retryMs);
         else this.#fail(error);
         retryMs = Math.min(retryMaxMs, retryMs * 2);
       }

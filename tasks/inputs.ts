@@ -4,7 +4,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { OrderRange } from './contract.ts';
 import { createCursor } from './cursor.ts';
 import type { Cursor } from './cursor.ts';
-import { ParkError, isRetryable } from './park.ts';
+import { ParkError, isRetryable, parkCodeOf } from './park.ts';
 import { copyBatch, cutBatch, indexAtOrAfter, sumOf } from './range.ts';
 
 /**
@@ -64,8 +64,11 @@ export function createInputs(options: InputsOptions): Inputs {
       if (isRetryable(error) || !(error instanceof SourceError) || error.code === 'closed') throw error;
       cause = error;
     }
-    const why = cause instanceof SourceError && cause.code !== 'gap' ? 'input_lost' : 'crc_mismatch';
-    if (!options.archive) throw new ParkError(why, `${partition} ${from}..${to} cannot be read as ordered`, cause);
+    const isCrc = cause instanceof SourceError && cause.code === 'gap';
+    const why = isCrc ? 'crc_mismatch' : parkCodeOf(cause, 'input_lost');
+    // What the archive has of a topic that is another one now could be folded, but never gone on from.
+    if (!options.archive || why === 'topic_recreated' || why === 'log_truncated')
+      throw new ParkError(why, `${partition} ${from}..${to} cannot be read as ordered`, cause);
     archive ??= options.archive();
     options.onArchiveRead?.(partition, why);
     const kept = await readRange(archive, cursor.topicPartition, from, to);

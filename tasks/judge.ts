@@ -22,6 +22,8 @@ export interface JudgeState {
   readonly genesis: Genesis | null;
   /** An epoch began with a gap that no entry has carried yet. */
   readonly isGapPending: boolean;
+  /** Which incarnations of the inputs are read, as the last claim that told has it; never taken over by a genesis. */
+  readonly topics?: Readonly<Record<string, string>>;
   /** The pipeline version that took over: nothing counts any more. */
   readonly endedBy?: number;
 }
@@ -76,7 +78,7 @@ function judgeClaim(state: JudgeState, claim: OrderClaim): Judgement {
   if (claim.id === state.lastClaimId) return { verdict: 'ignored', why: 'copy', state };
   if (claim.replaces !== state.lastClaimId) return { verdict: 'ignored', why: 'claim_lost', state };
   const clockMs = Math.max(state.clockMs, claim.clockMs);
-  const { genesis } = claim;
+  const { genesis, topics } = claim;
   if (genesis && (!state.genesis || genesis.epoch > state.epoch)) {
     const started: JudgeState = {
       lastClaimId: claim.id,
@@ -87,11 +89,18 @@ function judgeClaim(state: JudgeState, claim: OrderClaim): Judgement {
       positions: { ...genesis.starts },
       genesis,
       isGapPending: genesis.gap !== undefined,
+      ...(topics && { topics }),
     };
     return { verdict: 'counts', kind: 'genesis', genesis, state: started };
   }
   if (!state.genesis) return { verdict: 'ignored', why: 'no_genesis', state };
-  const claimed: JudgeState = { ...state, lastClaimId: claim.id, headId: claim.id, clockMs };
+  const claimed: JudgeState = {
+    ...state,
+    lastClaimId: claim.id,
+    headId: claim.id,
+    clockMs,
+    ...(topics && { topics }),
+  };
   const { endedBy } = claim;
   return { verdict: 'counts', kind: 'claim', state: endedBy === undefined ? claimed : { ...claimed, endedBy } };
 }

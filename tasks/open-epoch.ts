@@ -7,6 +7,7 @@ import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import type { TermControl } from './owner.ts';
 import type { Outputs } from './outputs.ts';
 import { type PartitionsOptions, startsOf } from './partitions.ts';
+import { ParkError } from './park.ts';
 import type { Replica } from './replica.ts';
 import type { StartOptions } from './start.ts';
 
@@ -32,8 +33,29 @@ export async function prepareClaim(options: OpenEpochOptions, parts: OpenEpochPa
   const isNew = !state.genesis || (service.epoch.openNew && state.epoch < service.epoch.current);
   const opened = isNew ? await openEpoch(options, parts) : null;
   const clockMs = Math.max(service.clock.nowMs(), state.clockMs, opened?.clockMs ?? 0);
-  const claim: OrderClaim = { kind: 'claim', id: newId(), replaces: state.lastClaimId, clockMs };
+  const topics = await incarnations(options, opened ? {} : (state.topics ?? {}));
+  const claim: OrderClaim = {
+    ...{ kind: 'claim', id: newId(), replaces: state.lastClaimId, clockMs },
+    ...(topics && { topics }),
+  };
   return opened ? { ...claim, genesis: opened.genesis } : claim;
+}
+
+/** The incarnations of the inputs as the broker tells them now. Throws a `ParkError` where one is not the one read so far. */
+async function incarnations(
+  { service: { incarnationOf }, partitions }: OpenEpochOptions,
+  known: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>> | null> {
+  if (!incarnationOf) return null;
+  const found: Record<string, string> = {};
+  for (const topic of partitions.topics) {
+    const incarnation = await incarnationOf(topic);
+    if (incarnation === null) continue;
+    found[topic] = incarnation;
+    if (known[topic] !== undefined && known[topic] !== incarnation)
+      throw new ParkError('topic_recreated', `${topic} was deleted and made anew: its offsets mean other records now`);
+  }
+  return found;
 }
 
 type Opened = { readonly genesis: NonNullable<OrderClaim['genesis']>; readonly clockMs: number };

@@ -46,6 +46,8 @@ export interface TaskTuning {
   readonly outputMessagesMax: number;
   readonly outputBytesMax: number;
   readonly drainMs: number;
+  /** So long may nothing be folded while there is something to fold: then the clients are built anew. */
+  readonly stallMs: number;
   /** Largest difference between a claim's append time and our clock; null (embedded broker): not checked. */
   readonly clockSkewMaxMs: number | null;
   /** A drain first orders what the inputs hold: for the embedded broker, which forgets it. */
@@ -70,6 +72,7 @@ export const defaultTuning: TaskTuning = {
   outputMessagesMax: 20_000,
   outputBytesMax: 16_777_216,
   drainMs: 8_000,
+  stallMs: 30_000,
   clockSkewMaxMs: 5_000,
   foldsToEndOnDrain: false,
 };
@@ -91,6 +94,8 @@ export interface TaskServiceOptions {
   readonly archive?: ((epoch: number) => Source) | undefined;
   /** The version that this one takes over from, as long as it has never run. */
   readonly predecessor?: Predecessor | undefined;
+  /** Which incarnation of an input topic there is; null: not known. Absent where no topic is ever made anew in place. */
+  readonly incarnationOf?: ((topic: string) => Promise<string | null>) | undefined;
   readonly producer: Producer;
   readonly orderProducer: Producer;
   readonly partitionFor: PartitionFor;

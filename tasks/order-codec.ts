@@ -34,10 +34,11 @@ export function orderRecordId(bytes: Uint8Array | null, record: OrderRecord | nu
 }
 
 function isClaim(value: Record<string, unknown>): boolean {
-  const { replaces, genesis, endedBy } = value;
+  const { replaces, genesis, topics, endedBy } = value;
   return (
     (replaces === null || isId(replaces)) &&
     (genesis === undefined || isGenesis(genesis)) &&
+    (topics === undefined || (isObject(topics) && Object.values(topics).every(isId))) &&
     (endedBy === undefined || isCount(endedBy))
   );
 }

@@ -4,7 +4,7 @@ import type { PartitionStream, RecordBatch, Source, TopicPartition } from '../so
 import type { Clock } from '../telemetry/clock.ts';
 import type { OrderRecord } from './contract.ts';
 import { decodeOrderRecord, encodeOrderRecord, orderRecordId } from './order-codec.ts';
-import { ParkError, isRetryable } from './park.ts';
+import { ParkError, isRetryable, parkCodeOf } from './park.ts';
 import { offsetAt, valueAt } from './range.ts';
 import { createWake } from './wake.ts';
 import type { Wake } from './wake.ts';
@@ -145,6 +145,8 @@ function decodeBatch(batch: RecordBatch, from: bigint): LogRecord[] {
 /** What a stream's end means for the task. */
 async function explain(error: unknown, source: Source, tp: TopicPartition, nextOffset: bigint): Promise<Error> {
   if (!(error instanceof SourceError)) return error instanceof Error ? error : new Error(String(error));
+  if (error.code === 'topic_recreated')
+    return new ParkError('topic_recreated', `the order topic was deleted and made anew`, error);
   const bounds = await source.bounds(tp).catch(() => null);
   if (bounds && bounds.endOffset < nextOffset)
     return new ParkError(
@@ -152,7 +154,7 @@ async function explain(error: unknown, source: Source, tp: TopicPartition, nextO
       `the order log ends at ${bounds.endOffset}, ${nextOffset} was reached before`,
       error,
     );
-  return new ParkError('log_broken', `the order log cannot be read from ${nextOffset}`, error);
+  return new ParkError(parkCodeOf(error, 'log_broken'), `the order log cannot be read from ${nextOffset}`, error);
 }
 
 /** Appends to one order log. What counts is decided when it is read back, never by the acknowledgement. */

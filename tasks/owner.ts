@@ -8,7 +8,7 @@ import type { JudgeState } from './judge.ts';
 import type { Keeper } from './keeper.ts';
 import type { LogRecord, OrderReader } from './order-log.ts';
 import type { Outputs } from './outputs.ts';
-import { ParkError } from './park.ts';
+import { ParkError, parkCodeOf } from './park.ts';
 import type { Newcomers } from './partitions.ts';
 import type { Applied, Replica } from './replica.ts';
 import type { Wake } from './wake.ts';
@@ -223,10 +223,14 @@ function throwFailures({ writer, outputs, newcomers, idleness, inputs, replica }
   if (failure) throw failure;
   const recreated = idleness.recreated();
   if (recreated)
-    throw new ParkError('input_lost', `${recreated} ends below our position: it was truncated or created anew`);
+    throw new ParkError('log_truncated', `${recreated} ends below our position: it was truncated or created anew`);
   for (const [name, cursor] of inputs.all()) {
     const error = cursor.failure();
     if (error && writer.inFlight() === 0 && !cursor.peek(BigInt(replica.judgeState().positions[name] ?? '0'), 1, 1))
-      throw new ParkError('input_lost', `${name} cannot be read on from ${cursor.position()}`, error);
+      throw new ParkError(
+        parkCodeOf(error, 'input_lost'),
+        `${name} cannot be read on from ${cursor.position()}: ${error.message}`,
+        error,
+      );
   }
 }

@@ -5,6 +5,8 @@
 export type ParkCode =
   | 'crc_mismatch'
   | 'input_lost'
+  | 'topic_recreated'
+  | 'not_authorised'
   | 'log_truncated'
   | 'log_broken'
   | 'base_missing'
@@ -21,7 +23,10 @@ const todo: Readonly<Record<ParkCode, string>> = {
   crc_mismatch: 'the records read are not those ordered; `millrace restore --at <snapshot>` opens a new epoch',
   input_lost:
     'records are gone; not ordered yet: `millrace gap accept --why …`; ordered: `millrace restore --at <snapshot>`',
-  log_truncated: 'the order log is shorter than what was folded; `millrace restore --at <snapshot>` opens a new epoch',
+  topic_recreated: 'the topic is another one now; `millrace restore --at <snapshot>` opens a new epoch',
+  not_authorised: 'give the user READ and DESCRIBE on the topic, then restart',
+  log_truncated:
+    'the order log, or an input, ends before what was folded; `millrace restore --at <snapshot>` opens a new epoch',
   log_broken: 'the order log does not reach back far enough; `millrace restore --at <snapshot>` opens a new epoch',
   base_missing: 'put the named snapshot back, or `millrace restore --at <snapshot>`',
   snapshot_unusable: 'run the release that wrote it, or raise the pipeline version',
@@ -45,6 +50,12 @@ export class ParkError extends Error {
     this.code = code;
     this.command = todo[code];
   }
+}
+
+/** Why a task is parked whose input, or order log, cannot be read on: by what the stream said. */
+export function parkCodeOf(error: unknown, otherwise: ParkCode): ParkCode {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'topic_recreated' || code === 'log_truncated' || code === 'not_authorised' ? code : otherwise;
 }
 
 /** Errors of the edges say themselves whether trying again can help (`retryable`, see their contracts). */

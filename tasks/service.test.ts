@@ -243,6 +243,25 @@ describe('a task', () => {
     }
   });
 
+  it('parks when an input was made anew while nobody looked, though it has more records than were read', async () => {
+    const world = createCalmWorld();
+    let incarnation = 'one';
+    const incarnationOf = () => Promise.resolve(incarnation);
+    const first = world.start({ incarnationOf });
+    for (let i = 0; i < 3; i++) world.produce(0, i);
+    await world.until('folded', () => first.shard().totals.records === 3);
+    await first.drain();
+    const again = world.start({ incarnationOf });
+    await world.until('owner', () => again.shard().state === 'owner');
+    await again.drain();
+    incarnation = 'two';
+    for (let i = 0; i < 3; i++) world.produce(0, i);
+    const last = world.start({ incarnationOf });
+    await world.until('parked', () => last.status().state === 'parked');
+    expect(last.shard().parked?.code).toBe('topic_recreated');
+    expect(world.totals()['k0']).toEqual([1, 0]);
+  });
+
   it('parks when an input ends below its position', async () => {
     const world = createCalmWorld();
     const first = world.start();
@@ -253,7 +272,7 @@ describe('a task', () => {
     input.endOffset = BigInt((input.records.length = 2));
     const second = world.start({ tuning: { idleMs: 500 } });
     await world.until('parked', () => second.status().state === 'parked');
-    expect(second.shard().parked?.code).toBe('input_lost');
+    expect(second.shard().parked?.code).toBe('log_truncated');
   });
 
   it('parks when its clock and the broker that appended its claim are more than 5 s apart', async () => {

@@ -8,6 +8,8 @@ import type { ParkedBecause, Task, TaskState } from './task.ts';
 import type { TaskCounters } from './snapshot.ts';
 import { createTaskMetrics } from './task-metrics.ts';
 import type { TaskMetrics } from './task-metrics.ts';
+import { createWatchdog } from './watchdog.ts';
+import type { Watchdog } from './watchdog.ts';
 
 /** One shard as seen from outside. */
 export interface TaskStatus {
@@ -43,6 +45,8 @@ export interface InputStatus {
 export interface TaskServiceStatus {
   readonly state: 'starting' | 'running' | 'parked' | 'failed' | 'stopped';
   readonly detail?: string;
+  /** A shard is alive but reads nothing; absent: not known yet. */
+  readonly isStalled?: boolean;
   readonly shards: readonly TaskStatus[];
 }
 
@@ -58,6 +62,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
   const identities = Array.from({ length: options.shards }, (_, shard) => options.createFold(shard));
   const metrics = createTaskMetrics(options.metrics, identities[0]?.pipeline ?? '');
   let tasks: readonly Task[] = [];
+  let watchdogs: readonly Watchdog[] = [];
   let state: TaskServiceStatus['state'] = 'stopped';
   let detail: string | undefined;
   let isReporting = false;
@@ -69,9 +74,26 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
   const report = async (): Promise<void> => {
     isReporting = true;
     while (isReporting) {
-      for (const [shard, task] of tasks.entries()) reportProgress(metrics, statusOf(task, shard));
+      for (const [shard, task] of tasks.entries()) {
+        reportProgress(metrics, statusOf(task, shard));
+        watchdogs[shard]?.look(task.state(), task.view());
+      }
+      notePulses();
       await options.clock.sleep(reportEveryMs);
     }
+  };
+
+  const notePulses = (): void => {
+    const stalled = watchdogs.findIndex((watchdog) => watchdog.pulse() === 'stalled');
+    if (stalled < 0 || state !== 'running') return;
+    state = 'failed';
+    detail = `shard ${stalled} has folded nothing for ${tuning.stallMs / 1_000} s, and its inputs have more: built anew`;
+    options.logger.error({ shard: stalled }, detail);
+  };
+  const isStalled = (): { readonly isStalled?: boolean } => {
+    const pulses = watchdogs.map((watchdog) => watchdog.pulse());
+    if (pulses.includes('stalled')) return { isStalled: true };
+    return pulses.length > 0 && pulses.every((pulse) => pulse === 'going') ? { isStalled: false } : {};
   };
 
   return {
@@ -84,6 +106,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
           `${options.orderTopic} has ${partitions} partitions for ${options.shards} shards`,
         );
       tasks = identities.map((identity, shard) => createTask({ service: options, tuning, shard, identity, metrics }));
+      watchdogs = tasks.map((_, shard) => watchdogOf(options, shard, tuning.stallMs));
       await options.membership.start({
         assigned: (assigned) => setAssigned(assigned, true),
         revoked(revoked) {
@@ -108,13 +131,21 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
     status() {
       const shards = tasks.map((task, shard) => statusOf(task, shard));
       const parked = shards.find((shard) => shard.parked)?.parked;
-      if (state !== 'running' || !parked) return detail === undefined ? { state, shards } : { state, detail, shards };
+      const pulse = isStalled();
+      if (state !== 'running' || !parked) return { state, ...(detail !== undefined && { detail }), ...pulse, shards };
       const isCuredByRestart = parked.code === 'append_failed' || parked.code === 'produce_failed';
       const because = `${parked.code}: ${parked.message}. ${parked.command}`;
       return { state: isCuredByRestart ? 'failed' : 'parked', detail: because, shards };
     },
   };
 }
+
+const watchdogOf = (
+  { inputs, order, orderTopic, clock }: TaskServiceOptions,
+  shard: number,
+  stallMs: number,
+): Watchdog =>
+  createWatchdog({ inputs, order, orderPartition: { topic: orderTopic, partition: shard }, clock, stallMs });
 
 const reportEveryMs = 1_000;
 

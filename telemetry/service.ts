@@ -12,4 +12,6 @@ export interface ServiceStatus {
   readonly state: 'starting' | 'running' | 'parked' | 'failed' | 'stopped';
   /** For a person: why it is not running. */
   readonly detail?: string;
+  /** Alive but reading nothing; absent: not known yet, or nothing that could stall. */
+  readonly isStalled?: boolean;
 }

@@ -41,6 +41,7 @@ export interface Page {
   readonly version: string;
   readonly systemStatus: () => SystemStatus;
   readonly readiness: () => readonly ReadyCheck[];
+  readonly stalled: () => readonly string[];
   /** The gateway that runs now. */
   gateway: LiveGateway | null;
   /** The server that runs now. */
@@ -102,6 +103,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
     version: page.version,
     pageDir: page.dir,
     readiness: page.readiness,
+    stalled: page.stalled,
     live: () => page.gateway?.handleUpgrade.bind(page.gateway) ?? null,
     routes: [
       decisionRoute(stored),

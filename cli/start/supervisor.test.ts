@@ -54,4 +54,25 @@ describe('supervise', () => {
     expect(made[1]?.drained()).toBe(true);
     expect(supervised.status().state).toBe('stopped');
   });
+
+  it('calls a service that reads nothing not alive, until the one built in its place reads again', async () => {
+    const status: ServiceStatus[] = [{ state: 'running' }, { state: 'running' }];
+    let built = -1;
+    const supervised = supervise(
+      'x',
+      async () => {
+        const mine = ++built;
+        return { start: async () => {}, drain: async () => {}, status: () => status[mine] ?? { state: 'running' } };
+      },
+      parts(),
+    );
+    await vi.waitFor(() => expect(built).toBe(0), 10_000);
+    expect(supervised.isAlive()).toBe(true);
+    status[0] = { state: 'failed', isStalled: true };
+    await vi.waitFor(() => expect(built).toBe(1), 10_000);
+    expect(supervised.isAlive()).toBe(false);
+    status[1] = { state: 'running', isStalled: false };
+    await vi.waitFor(() => expect(supervised.isAlive()).toBe(true), 10_000);
+    await supervised.stop();
+  });
 });

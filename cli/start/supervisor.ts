@@ -13,6 +13,8 @@ export interface Supervised {
   readonly name: string;
   status(): ServiceStatus;
   restarts(): number;
+  /** False from when it was found to read nothing, though alive, until it reads again. */
+  isAlive(): boolean;
   /** Drains it and restarts it no more. */
   stop(): Promise<void>;
 }
@@ -32,13 +34,18 @@ export function supervise<S extends Service>(
   let current: S | null = null;
   let lastFailure: string | undefined;
   let restarts = 0;
+  let isAlive = true;
 
   const runOnce = async (): Promise<void> => {
     current = await factory();
     await current.start();
     logger.debug({ service: name }, 'service started');
-    while (!stopping.signal.aborted && current.status().state !== 'failed')
+    while (!stopping.signal.aborted) {
+      const { state, isStalled } = current.status();
+      isAlive = isStalled === undefined ? isAlive : !isStalled;
+      if (state === 'failed') break;
       await clock.sleep(checkEveryMs, stopping.signal);
+    }
     if (!stopping.signal.aborted) throw new Error(current.status().detail ?? 'failed');
   };
   const loop = async (): Promise<void> => {
@@ -62,6 +69,7 @@ export function supervise<S extends Service>(
   return {
     name,
     restarts: () => restarts,
+    isAlive: () => isAlive,
     status: () =>
       current?.status() ?? { state: lastFailure ? 'failed' : 'starting', ...(lastFailure && { detail: lastFailure }) },
     stop: async () => {

@@ -47,6 +47,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     order: chained(broker.order),
     archive: archiveOf,
     predecessor,
+    incarnationOf: kafka.admin?.incarnation,
     producer,
     orderProducer,
     partitionFor: (topicName, key) => partitionOf(Buffer.from(key), partitions.get(topicName) ?? 1),
