@@ -5,6 +5,7 @@ import type { OrderRange } from './contract.ts';
 import { createCursor } from './cursor.ts';
 import type { Cursor } from './cursor.ts';
 import { ParkError, isRetryable, parkCodeOf } from './park.ts';
+import type { ParkCode } from './park.ts';
 import { copyBatch, cutBatch, indexAtOrAfter, sumOf } from './range.ts';
 
 /**
@@ -64,10 +65,8 @@ export function createInputs(options: InputsOptions): Inputs {
       if (isRetryable(error) || !(error instanceof SourceError) || error.code === 'closed') throw error;
       cause = error;
     }
-    const isCrc = cause instanceof SourceError && cause.code === 'gap';
-    const why = isCrc ? 'crc_mismatch' : parkCodeOf(cause, 'input_lost');
-    // What the archive has of a topic that is another one now could be folded, but never gone on from.
-    if (!options.archive || why === 'topic_recreated' || why === 'log_truncated')
+    const why = whyOf(cause);
+    if (!options.archive || isOtherNow(why))
       throw new ParkError(why, `${partition} ${from}..${to} cannot be read as ordered`, cause);
     archive ??= options.archive();
     options.onArchiveRead?.(partition, why);
@@ -111,6 +110,12 @@ export function createInputs(options: InputsOptions): Inputs {
     },
   };
 }
+
+const whyOf = (cause: unknown): ParkCode =>
+  cause instanceof SourceError && cause.code === 'gap' ? 'crc_mismatch' : parkCodeOf(cause, 'input_lost');
+
+/** What the archive has of a topic that is another one now could be folded, but never gone on from. */
+const isOtherNow = (why: ParkCode): boolean => why === 'topic_recreated' || why === 'log_truncated';
 
 /** The records of [from, to) as far as the source has them. Waits only while it says that there is more. */
 export async function readRange(source: Source, tp: TopicPartition, from: bigint, to: bigint): Promise<RecordBatch[]> {

@@ -78,33 +78,19 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
         reportProgress(metrics, statusOf(task, shard));
         watchdogs[shard]?.look(task.state(), task.view());
       }
-      notePulses();
+      if (state === 'running' && pulseOf(watchdogs).isStalled === true) {
+        state = 'failed';
+        detail = `it has folded nothing for ${tuning.stallMs / 1_000} s, and its inputs have more: built anew`;
+        options.logger.error({ stallMs: tuning.stallMs }, detail);
+      }
       await options.clock.sleep(reportEveryMs);
     }
-  };
-
-  const notePulses = (): void => {
-    const stalled = watchdogs.findIndex((watchdog) => watchdog.pulse() === 'stalled');
-    if (stalled < 0 || state !== 'running') return;
-    state = 'failed';
-    detail = `shard ${stalled} has folded nothing for ${tuning.stallMs / 1_000} s, and its inputs have more: built anew`;
-    options.logger.error({ shard: stalled }, detail);
-  };
-  const isStalled = (): { readonly isStalled?: boolean } => {
-    const pulses = watchdogs.map((watchdog) => watchdog.pulse());
-    if (pulses.includes('stalled')) return { isStalled: true };
-    return pulses.length > 0 && pulses.every((pulse) => pulse === 'going') ? { isStalled: false } : {};
   };
 
   return {
     async start() {
       state = 'starting';
-      const partitions = await options.orderProducer.partitionCount(options.orderTopic);
-      if (partitions < options.shards)
-        throw new ParkError(
-          'order_topic_small',
-          `${options.orderTopic} has ${partitions} partitions for ${options.shards} shards`,
-        );
+      await checkOrderTopic(options);
       tasks = identities.map((identity, shard) => createTask({ service: options, tuning, shard, identity, metrics }));
       watchdogs = tasks.map((_, shard) => watchdogOf(options, shard, tuning.stallMs));
       await options.membership.start({
@@ -131,13 +117,25 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
     status() {
       const shards = tasks.map((task, shard) => statusOf(task, shard));
       const parked = shards.find((shard) => shard.parked)?.parked;
-      const pulse = isStalled();
+      const pulse = pulseOf(watchdogs);
       if (state !== 'running' || !parked) return { state, ...(detail !== undefined && { detail }), ...pulse, shards };
       const isCuredByRestart = parked.code === 'append_failed' || parked.code === 'produce_failed';
       const because = `${parked.code}: ${parked.message}. ${parked.command}`;
       return { state: isCuredByRestart ? 'failed' : 'parked', detail: because, shards };
     },
   };
+}
+
+async function checkOrderTopic({ orderProducer, orderTopic, shards }: TaskServiceOptions): Promise<void> {
+  const partitions = await orderProducer.partitionCount(orderTopic);
+  if (partitions >= shards) return;
+  throw new ParkError('order_topic_small', `${orderTopic} has ${partitions} partitions for ${shards} shards`);
+}
+
+function pulseOf(watchdogs: readonly Watchdog[]): { readonly isStalled?: boolean } {
+  const pulses = watchdogs.map((watchdog) => watchdog.pulse());
+  if (pulses.includes('stalled')) return { isStalled: true };
+  return pulses.length > 0 && pulses.every((pulse) => pulse === 'going') ? { isStalled: false } : {};
 }
 
 const watchdogOf = (
