@@ -80,10 +80,7 @@ export function createInputs(options: InputsOptions): Inputs {
   const move = (name: TopicPartitionName, nextOffset: bigint): void => {
     const known = cursors.get(name);
     if (known && known.position() !== nextOffset) known.reset(nextOffset);
-    if (known) return;
-    const { source, clock, queueBytesMax, onArrival } = options;
-    const topicPartition = parseTopicPartition(name);
-    cursors.set(name, createCursor({ source, topicPartition, nextOffset, clock, queueBytesMax, onArrival }));
+    if (!known) cursors.set(name, openCursor(options, name, nextOffset));
   };
 
   return {
@@ -109,6 +106,18 @@ export function createInputs(options: InputsOptions): Inputs {
       void archive?.close().catch(() => undefined);
     },
   };
+}
+
+function openCursor(options: InputsOptions, name: TopicPartitionName, nextOffset: bigint): Cursor {
+  const { source, clock, queueBytesMax, onArrival } = options;
+  return createCursor({
+    source,
+    topicPartition: parseTopicPartition(name),
+    nextOffset,
+    clock,
+    queueBytesMax,
+    onArrival,
+  });
 }
 
 const whyOf = (cause: unknown): ParkCode =>
