@@ -10,6 +10,8 @@ export interface OperatorLook {
   readonly clock: Clock;
   /** Records before it were looked at; null: none, look from the end on. */
   readonly from: bigint | null;
+  /** Whether a record is the task's own: its genesis is not an operator's. */
+  readonly isOwn: (id: string) => boolean;
   /** Told how far this look went. */
   readonly to: (nextOffset: bigint) => void;
 }
@@ -33,7 +35,7 @@ export async function operatorSpoke(look: OperatorLook): Promise<boolean> {
       const logRecord = await reader.next(readWaitMs);
       if (!logRecord) return false;
       look.to(offset + 1n);
-      if (isOperators(logRecord.record)) return true;
+      if (isOperators(logRecord.record) && !look.isOwn(logRecord.id)) return true;
     }
     return false;
   } catch {

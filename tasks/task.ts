@@ -213,7 +213,11 @@ class ShardTask implements Task {
   /** A parked task looks whether an operator has written to its order log: a new epoch, or an accepted gap. */
   async #toldToGoOn(): Promise<boolean> {
     const { service, shard, metrics } = this.#options;
-    const isTold = await operatorSpoke({ ...service, shard, from: this.#logEnd, to: (end) => (this.#logEnd = end) });
+    const isTold = await operatorSpoke({
+      ...{ ...service, shard, from: this.#logEnd },
+      isOwn: (id) => id.startsWith(`${this.#writerId}.`),
+      to: (end) => (this.#logEnd = end),
+    });
     if (!isTold) {
       await this.#wake.wait(operatorLookMs);
       return false;

@@ -112,7 +112,7 @@ async function openBroker(
     closing.push(() => broker.stop());
     return { broker, brokers: broker.brokers, gateAddress: '' };
   }
-  const gate = { groups: readingGroups([numberedTopics]) };
+  const gate = { groups: readingGroups([numberedTopics], { hasWebhooks: false }) };
   const embedded = await startEmbeddedBroker({ logger: silentLogger, driver, gate });
   closing.push(() => embedded.stop());
   return { broker: null, brokers: embedded.brokers, gateAddress: embedded.gateAddress };
