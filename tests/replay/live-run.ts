@@ -46,11 +46,20 @@ export async function liveRun(options: LiveRunOptions): Promise<LiveRun> {
   const close = async (): Promise<void> => {
     for (const one of closing.splice(0).toReversed()) await one();
   };
+  try {
+    return { ...(await run(options, closing)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function run(options: LiveRunOptions, closing: (() => Promise<unknown>)[]): Promise<Omit<LiveRun, 'close'>> {
   const parts = { clock: systemClock, logger: silentLogger };
   const broker = await startEmbeddedBroker({
     logger: silentLogger,
     driver,
-    gate: { groups: readingGroups(pipelines) },
+    gate: { groups: readingGroups(pipelines, { hasWebhooks: false }) },
   });
   closing.push(() => broker.stop());
   const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(options.folder, 'clickhouse'), port: 0 });
@@ -83,7 +92,7 @@ export async function liveRun(options: LiveRunOptions): Promise<LiveRun> {
   });
   await service.stop();
   await heard.stop();
-  return { events, outputs: heard.outputs, kafka, clickhouseUrl: clickhouse.url, close };
+  return { events, outputs: heard.outputs, kafka, clickhouseUrl: clickhouse.url };
 }
 
 async function feed(options: LiveRunOptions, producer: Producer, died: () => string | null): Promise<number> {

@@ -109,7 +109,15 @@ function differenceOf(live: LiveRun['outputs'], made: ReadonlyMap<string, number
 }
 
 async function liveRows(url: string): Promise<number> {
-  const tables = ['window_results', 'decisions', 'alerts', 'dead_letters', 'predictions', 'recommendations', 'events'];
+  const tables = [
+    'window_results',
+    'decisions',
+    'alerts',
+    'dead_letters',
+    'predictions',
+    'recommendation_lists',
+    'events',
+  ];
   let rows = 0;
   for (const table of tables)
     for await (const line of queryLines(url, `SELECT count() FROM millrace.${table} FINAL FORMAT TSV`))
