@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEmbeddedBroker } from '../../embedded/broker.ts';
 import { startEmbeddedClickHouse } from '../../embedded/clickhouse.ts';
@@ -59,7 +60,7 @@ async function run(options: LiveRunOptions, closing: (() => Promise<unknown>)[])
   const broker = await startEmbeddedBroker({
     logger: silentLogger,
     driver,
-    gate: { groups: readingGroups(pipelines, { hasWebhooks: false }) },
+    gate: { groups: readingGroups(pipelines, { hasWebhooks: true }) },
   });
   closing.push(() => broker.stop());
   const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(options.folder, 'clickhouse'), port: 0 });
@@ -72,8 +73,12 @@ async function run(options: LiveRunOptions, closing: (() => Promise<unknown>)[])
   closing.push(() => gate.close());
   const producer = await kafka.producer({ gate, lingerMs: 5 });
   for (const topic of [...inputTopics, ...Object.values(resultTopics)]) await producer.partitionCount(topic);
+  const configFile = join(options.folder, 'millrace.yaml');
+  await writeFile(configFile, configOf(options.spyUrl));
+  const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
   const service = startServiceChild(
     {
+      ...{ MILLRACE_CONFIG: configFile, REPLAY_SPY_SECRET: secret },
       ...{ MILLRACE_KAFKA_BROKERS: brokers, MILLRACE_KAFKA_GATE: gateAddress, MILLRACE_KAFKA_DRIVER: driver },
       ...{ MILLRACE_KAFKA_MEMBERSHIP: 'solo', MILLRACE_CLICKHOUSE_URL: clickhouse.url, MILLRACE_LOG_LEVEL: 'warn' },
       ...{ MILLRACE_EMBEDDED_DATA_DIR: options.folder, MILLRACE_SERVER_PORT: '0' },
@@ -94,6 +99,15 @@ async function run(options: LiveRunOptions, closing: (() => Promise<unknown>)[])
   await heard.stop();
   return { events, outputs: heard.outputs, kafka, clickhouseUrl: clickhouse.url };
 }
+
+/** The spy as the one that is told of every alert. */
+const configOf = (spyUrl: string): string => `webhooks:
+  endpoints:
+    - name: spy
+      url: ${spyUrl}
+      secretRefs: [env:REPLAY_SPY_SECRET]
+      allowAddresses: [127.0.0.1/32]
+`;
 
 async function feed(options: LiveRunOptions, producer: Producer, died: () => string | null): Promise<number> {
   const { minutes, speed, ratePerSecond } = options;

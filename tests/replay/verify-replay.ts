@@ -90,7 +90,8 @@ async function compare(live: LiveRun, folder: string, spy: Spy, newer: string | 
   const webhookCalls = spy.calls() - callsBefore;
   const outcome = {
     ...{ events: live.events, outputs: live.outputs.length, replays: Object.keys(replays).length, different },
-    ...{ node24: newer !== null, sandbox: { webhookCalls, liveRowsWritten, diff } },
+    ...{ node24: newer !== null, liveWebhookCalls: callsBefore },
+    sandbox: { webhookCalls, liveRowsWritten, diff },
   };
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
   return different + webhookCalls + liveRowsWritten + diff === 0 && live.outputs.length > 0 ? 0 : 1;
