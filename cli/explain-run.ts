@@ -50,7 +50,7 @@ function explanation({ paymentSource, paymentId, columns: c }: StoredDecision): 
     ...of('hit').map(({ ruleId, weight, reason }) => `    ${ruleId} (${weight}): ${reason}`),
     ...of('error').map(({ ruleId, reason }) => `    ${ruleId} could not be judged: ${reason}`),
     `  rules that did not hit: ${[...of('miss'), ...of('off').map((rule) => ({ ...rule, ruleId: `${rule.ruleId} (off)` }))].map(({ ruleId }) => ruleId).join(', ') || 'none'}`,
-    `  rule set ${c.rule_set_version}`,
+    `  rule set ${c.rule_set_version}: review from ${c.review_score}, decline from ${c.decline_score}`,
     '  features as of this payment:',
     ...features.map(([name, value]) => `    ${name.padEnd(widest)}  ${value ?? '-'}`),
     `  read from ${c.topic}-${c.partition} at ${c.offset}, decided at ${iso(c.clock)} by order entry ${c.order_offset} of epoch ${c.epoch}, output ${c.output_index}`,

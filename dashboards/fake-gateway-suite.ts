@@ -22,9 +22,16 @@ export interface FakeGateway {
   dropSockets(): void;
   /** While true, sockets are cut before hello. */
   setAway(isAway: boolean): void;
+  /** What a path below `/v1/` is answered with from now on; `body` of a POST is handed over. */
+  answer(path: string, reply: (body: string) => Reply): void;
   /** From now on a credential must be this key. */
   requireKey(key: string): void;
   close(): Promise<void>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
 }
 
 interface Channel {
@@ -49,7 +56,8 @@ const types: Readonly<Record<string, string>> = {
 /** Serves the built page in `folder` under the policy that the real server sends. */
 export async function startFakeGateway(folder: string): Promise<FakeGateway> {
   const requests: string[] = [];
-  const http = createServer((request, response) => void serve(folder, request, response, requests));
+  const replies = new Map<string, (body: string) => Reply>();
+  const http = createServer((request, response) => void serve({ folder, requests, replies }, request, response));
   const sockets = new WebSocketServer({ server: http, path: '/v1/live' });
   const channels = new Map<string, Channel>();
   const state = { feeds: [] as Feed[], nextFeed: 1, opened: 0, isAway: false, key: null as string | null };
@@ -95,6 +103,7 @@ export async function startFakeGateway(folder: string): Promise<FakeGateway> {
     forgetTokens: () => channels.forEach((channel) => (channel.oldestResume = channel.log.length + 1)),
     dropSockets: () => sockets.clients.forEach((socket) => socket.terminate()),
     setAway: (isAway) => void (state.isAway = isAway),
+    answer: (path, reply) => void replies.set(path, reply),
     requireKey: (key) => void (state.key = key),
     close: async () => {
       sockets.clients.forEach((socket) => socket.terminate());
@@ -140,9 +149,23 @@ function sendDelta({ socket, feed }: Feed, prev: number, rows: readonly LiveRow[
   send(socket, { kind: 'delta', feed, prev, seq, resume: tokenOf(seq), rows, expired: [] });
 }
 
-async function serve(folder: string, request: IncomingMessage, response: ServerResponse, requests: string[]) {
-  const path = new URL(request.url ?? '/', 'http://page').pathname;
+interface Served {
+  readonly folder: string;
+  readonly requests: string[];
+  readonly replies: ReadonlyMap<string, (body: string) => Reply>;
+}
+
+async function serve({ folder, requests, replies }: Served, request: IncomingMessage, response: ServerResponse) {
+  const { pathname: path, search } = new URL(request.url ?? '/', 'http://page');
   requests.push(path);
+  const reply = replies.get(path + search) ?? replies.get(path);
+  if (reply) {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    const { status, body: answer } = reply(body);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    return void response.end(JSON.stringify(answer));
+  }
   const file = path === '/' ? '/index.html' : path;
   try {
     const body = await readFile(join(folder, file));

@@ -57,6 +57,13 @@ function moneyFormat(currency: string, isShort: boolean): Intl.NumberFormat | un
   return made;
 }
 
+const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+
+/** `12.5%` of a part of 1. */
+export function formatShare(part: number): string {
+  return Number.isFinite(part) ? share.format(part) : noValue;
+}
+
 /** `12:03:05`, local. */
 export function formatClock(timeMs: number): string {
   return clock.format(timeMs);

@@ -1,7 +1,6 @@
 import { batch } from '@preact/signals';
 import { createLiveClient, type LiveClient, type LiveStatus } from '../live/client.ts';
-import type { Alert } from '../events/decisions.ts';
-import type { LiveRow, ProblemRow } from '../live/messages.ts';
+import type { DecisionCounts, DecisionLine, LiveRow, ParamsOf, RowOf } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
 import { credential } from './credential.ts';
 import { oncePerFrame } from './frame.ts';
@@ -23,10 +22,8 @@ const behinds = storedHistory('behind', statusLine);
 let client: LiveClient | undefined;
 let status: SystemStatus | null = null;
 let areWindowsDirty = false;
-/** What the channel `problems` holds, to be read on the next frame; null when it did not change. */
-let readProblems: (() => readonly LiveRow<ProblemRow>[]) | null = null;
-/** The same of the channel `alerts`. */
-let readAlerts: (() => readonly LiveRow<Alert>[]) | null = null;
+/** Channels that changed since the last frame, and how each is read into the model. */
+const changed = new Map<string, () => void>();
 
 /**
  * Connects to `/v1/live` of the server that the page came from and keeps the model at what it pushes. Messages change plain values; the signals
@@ -74,25 +71,38 @@ function subscribeAll(live: LiveClient): void {
     },
     () => system.close(),
   );
-  const problems = live.subscribe(
-    'problems',
-    {},
+  follow(live, 'problems', (all) => (model.problems.value = all));
+  follow(live, 'alerts', (all) => (model.alerts.value = all));
+  follow(live, 'decisions', (all) => (model.decisions.value = decisionsOf(all)));
+}
+
+/** Reads all rows of a channel into the model, on the next frame after each change. */
+function follow<Channel extends 'problems' | 'alerts' | 'decisions'>(
+  live: LiveClient,
+  channel: Channel,
+  into: (all: readonly LiveRow<RowOf<Channel>>[]) => void,
+): void {
+  const subscription = live.subscribe(
+    channel,
+    {} as ParamsOf<Channel>,
     () => {
-      readProblems = () => [...problems.rows().values()];
+      changed.set(channel, () => into([...subscription.rows().values()]));
       publish();
     },
-    () => problems.close(),
-  );
-  const alerts = live.subscribe(
-    'alerts',
-    {},
-    () => {
-      readAlerts = () => [...alerts.rows().values()];
-      publish();
-    },
-    () => alerts.close(),
+    () => subscription.close(),
   );
 }
+
+function decisionsOf(held: readonly LiveRow<DecisionCounts | DecisionLine>[]): typeof model.decisions.value {
+  const all = held.map(({ row }) => row);
+  return {
+    counts: all.find((row) => row.kind === 'counts') ?? null,
+    lines: all.filter((row) => row.kind === 'decision-line').toSorted(newestDecisionFirst),
+  };
+}
+
+const newestDecisionFirst = (a: DecisionLine, b: DecisionLine): number =>
+  b.clockMs - a.clockMs || b.producer.index - a.producer.index;
 
 function takeStatus(next: SystemStatus): void {
   status = next;
@@ -106,10 +116,8 @@ const publish = oncePerFrame(() =>
     model.system.value = status;
     model.rateHistory.value = rates.points();
     model.behindHistory.value = behinds.points();
-    if (readProblems) model.problems.value = readProblems();
-    readProblems = null;
-    if (readAlerts) model.alerts.value = readAlerts();
-    readAlerts = null;
+    for (const read of changed.values()) read();
+    changed.clear();
     if (areWindowsDirty) {
       model.windows.value = rows.live();
       model.missingSpans.value = rows.missing();

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { Alert } from '../events/decisions.ts';
 import type { HistoryPoint } from './history.ts';
-import type { LiveRow, ProblemRow } from '../live/messages.ts';
+import type { DecisionCounts, DecisionLine, LiveRow, ProblemRow } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
 import type { MissingSpan, WindowRow } from './window-rows.ts';
 
@@ -46,3 +46,8 @@ export const missingSpans = signal<readonly MissingSpan[]>([]);
 export const problems = signal<readonly LiveRow<ProblemRow>[]>([]);
 /** Alerts as they stand now, as the channel `alerts` holds them; null before the first word on them. */
 export const alerts = signal<readonly LiveRow<Alert>[] | null>(null);
+/** Decisions by outcome, and the newest as lines, the newest first, as the channel `decisions` holds them; null before the first word. */
+export const decisions = signal<{ readonly counts: DecisionCounts | null; readonly lines: readonly DecisionLine[] }>({
+  counts: null,
+  lines: [],
+});

@@ -1,10 +1,21 @@
 import { useComputed } from '@preact/signals';
-import { alerts, behindHistory, connection, missingSpans, problems, rateHistory, system, windows } from './model.ts';
+import {
+  alerts,
+  behindHistory,
+  connection,
+  decisions,
+  missingSpans,
+  problems,
+  rateHistory,
+  system,
+  windows,
+} from './model.ts';
 import { AlertsCard } from './overview-alerts.tsx';
 import { RateCard, PaymentsCard, RevenueNowCard, WatermarkCard } from './overview-kpis.tsx';
 import { ProblemsCard } from './overview-problems.tsx';
 import { RevenueCard } from './overview-revenue.tsx';
 import { WindowsTable } from './overview-windows.tsx';
+import { OutcomesCard } from './outcomes.tsx';
 import { minuteNow } from './revenue-now.ts';
 import { countryMinuteOutput, currenciesOf, revenueRows } from './revenue-row.ts';
 import { revenuePipeline } from './system-facts.ts';
@@ -34,6 +45,7 @@ export function OverviewPage() {
         <RevenueNowCard now={view.now} />
         <WatermarkCard system={status} pipeline={revenuePipeline(status)} points={behindHistory.value} />
         <AlertsCard alerts={alerts.value} />
+        <OutcomesCard counts={decisions.value.counts} span="span-5" />
         <RevenueCard rows={view.rows} currencies={view.currencies} missing={missing} />
         <WindowsTable rows={view.rows} />
         <ProblemsCard totals={status?.totals ?? null} rows={problems.value} />

@@ -65,9 +65,9 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
     await opened.page.locator('[data-transition=raised]').waitFor({ timeout: 1_000 });
     const line = opened.page.locator('[data-alert="card-9"]');
     expect(await line.innerText()).toMatch(
-      /high\s+card card-9: a payment declined[\s\S]*<b>5 small payments<\/b> in a minute/,
+      /high\s+raised\s+card card-9: a payment declined[\s\S]*<b>5 small payments<\/b> in a minute/,
     );
-    expect(await line.getByRole('link').getAttribute('href')).toBe('v1/decisions/try-5');
+    expect(await line.getByRole('link').getAttribute('href')).toBe('#/fraud/decisions/try-5');
     expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('1 open');
     gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
     await opened.page.locator('[data-transition=retracted]').waitFor({ timeout: 1_000 });

@@ -37,6 +37,13 @@ export function startRouting(): void {
   });
 }
 
+/** The address of a place within a page: each part is escaped. */
+export function hashOf(pageId: PageId, rest: readonly string[], query: Readonly<Record<string, string>> = {}): string {
+  const base = pages.find(({ id }) => id === pageId)?.hash ?? '#/';
+  const asked = new URLSearchParams(query).toString();
+  return [base, ...rest.map(encodeURIComponent)].join('/') + (asked && `?${asked}`);
+}
+
 function placeOf(hash: string): Place {
   const [path = '', asked = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   const [first = '', ...rest] = path.split('/').map(decoded);

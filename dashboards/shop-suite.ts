@@ -1,6 +1,6 @@
-import type { Alert } from '../events/decisions.ts';
+import type { Alert, Decision, Outcome } from '../events/decisions.ts';
 import type { ResultState, WindowResult } from '../events/results.ts';
-import type { LiveRow } from '../live/messages.ts';
+import type { DecisionCounts, DecisionLine, LiveRow } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
 
 /** A small shop's numbers for the page's tests: the same arguments give the same rows. */
@@ -106,4 +106,70 @@ export function alertRow({
     ...{ paymentId: 'try-5', decisionPaymentIds: ['try-5'], clockMs: 1, revision: String(revision), producer, ...over },
   };
   return { id: 'fraud 1 a1', revision: String(revision), row };
+}
+
+/** The decision behind that alert, with markup in its reason that must stay text. */
+export function testDecision(over: Partial<Decision> = {}): Decision {
+  const features: Record<string, number | boolean | null> = {
+    card_is_first_seen: false,
+    card_seconds_since_last: 4,
+    is_night: false,
+  };
+  for (const entity of ['card', 'device', 'terminal'])
+    for (const [place, window] of ['1m', '10m', '1h', '24h', '7d'].entries())
+      for (const stat of ['count', 'sum_minor', 'mean_minor', 'max_minor', 'distinct'])
+        features[`${entity}_${stat}_${window}`] =
+          entity === 'device' ? null : stat.endsWith('minor') ? 150 * (place + 1) : 5 + place;
+  return {
+    ...{ kind: 'decision', pipeline: 'fraud', version: 1, paymentId: 'try-5', paymentSource: 'readme' },
+    ...{
+      eventTimeMs: Date.UTC(2026, 5, 1, 10),
+      cardId: 'card-9',
+      terminalId: 't-3',
+      deviceId: null,
+      merchantId: 'shop-1',
+    },
+    ...{
+      country: 'DE',
+      amountMinor: 15_000,
+      currency: 'EUR',
+      outcome: 'decline',
+      score: 90,
+      reviewScore: 50,
+      declineScore: 80,
+    },
+    ruleSetVersion: '0123456789abcdef.3',
+    rules: [
+      { ruleId: 'amount-above-own-mean', verdict: 'miss', weight: 30, reason: '' },
+      { ruleId: 'card-testing', verdict: 'hit', weight: 90, reason: '<b>5 small payments</b> in a minute' },
+      { ruleId: 'impossible-travel', verdict: 'off', weight: 60, reason: '' },
+      { ruleId: 'terminal-burst', verdict: 'error', weight: 40, reason: 'no such overload' },
+    ],
+    features,
+    ...{ clockMs: Date.UTC(2026, 5, 1, 10, 0, 1), input: { topic: 'payments', partition: 2, inputOffset: '41' } },
+    revision: String((1n << 48n) | 7n),
+    producer: { pipeline: 'fraud', version: 1, shard: 0, epoch: 1, orderOffset: '7', index: 3, entryId: 'ab-7' },
+    ...over,
+  };
+}
+
+/** It as a line of the channel `decisions`. */
+export function decisionLine(over: Partial<Decision> = {}): LiveRow<DecisionLine> {
+  const { features: _features, rules, ...rest } = testDecision(over);
+  const hits = rules.filter(({ verdict }) => verdict === 'hit');
+  const row: DecisionLine = { ...rest, kind: 'decision-line', hits };
+  return { id: `line ${row.paymentSource} ${row.paymentId}`, revision: row.revision, row };
+}
+
+/** The counts of `decisions`: `total`, and a minute for each of `perMinute` that ends with noon's. */
+export function outcomesRow(
+  revision: number,
+  total: Record<Outcome, number>,
+  perMinute: readonly (readonly [review: number, decline: number])[] = [],
+): LiveRow<DecisionCounts> {
+  const noonMs = Date.UTC(2026, 5, 1, 10);
+  const minutes = perMinute.map(([review, decline], at) => ({
+    ...{ startMs: noonMs - (perMinute.length - 1 - at) * minuteMs, approve: 100, review, decline },
+  }));
+  return { id: 'counts', revision: String(revision), row: { kind: 'counts', sinceMs: 0, total, minutes } };
 }

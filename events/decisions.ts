@@ -35,6 +35,9 @@ export interface Decision {
   readonly outcome: Outcome;
   /** Sum of the weights of the rules that hit. */
   readonly score: number;
+  /** From which score on it was review, and decline: the thresholds in force. */
+  readonly reviewScore: number;
+  readonly declineScore: number;
   /** Hash of the rules in force, and how many record on `millrace.rules` made them. */
   readonly ruleSetVersion: string;
   readonly rules: readonly RuleVerdict[];

@@ -22,7 +22,10 @@ test('what is not stored is 404; of several sources one has to be named', async 
   const two: DecisionsOf = async () => [one, { ...one, paymentSource: 'till' }];
   expect(await ask('/v1/decisions/x', async () => [])).toMatchObject([404, { error: 'not_found' }]);
   expect(await ask('/v1/decisions/x?source=other', two)).toMatchObject([404, {}]);
-  expect(await ask('/v1/decisions/x', two)).toMatchObject([409, { message: expect.stringContaining('shop, till') }]);
+  expect(await ask('/v1/decisions/x', two)).toMatchObject([
+    409,
+    { message: expect.stringContaining('shop, till'), sources: ['shop', 'till'] },
+  ]);
   expect(await ask('/v1/decisions/x?source=till', two)).toMatchObject([200, { paymentSource: 'till' }]);
 });
 

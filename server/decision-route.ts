@@ -17,7 +17,15 @@ const schema = {
   response: {
     200: { description: 'The decision', type: 'object', additionalProperties: true },
     404: failure('No decision on such a payment is stored'),
-    409: failure('Several sources have a payment of this id: say which'),
+    409: {
+      description: 'Several sources have a payment of this id: say which',
+      type: 'object',
+      properties: {
+        error: { type: 'string' },
+        message: { type: 'string' },
+        sources: { type: 'array', items: { type: 'string' } },
+      },
+    },
     503: failure('ClickHouse does not answer'),
   },
 };
@@ -42,10 +50,12 @@ export const decisionRoute =
           return reply
             .code(404)
             .send({ error: 'not_found', message: `no decision on a payment ${id} is stored (yet)` });
-        const sources = found.map(sourceOf).join(', ');
-        return reply
-          .code(409)
-          .send({ error: 'ambiguous', message: `payments of ${sources} have this id: add ?source=` });
+        const sources = found.map((decision) => String(sourceOf(decision)));
+        return reply.code(409).send({
+          error: 'ambiguous',
+          message: `payments of ${sources.join(', ')} have this id: add ?source=`,
+          sources,
+        });
       },
     );
   };

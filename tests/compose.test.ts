@@ -58,6 +58,25 @@ describe('docker-compose.yml', () => {
     expect([...named].toSorted()).toEqual([...serviceNames(context)].toSorted());
   });
 
+  it('asks for health where somebody answers: /livez of the one that runs http', () => {
+    expect(dockerfile).toMatch(/^HEALTHCHECK .*\/livez/m);
+    for (const [name, { command = [], healthcheck }] of ours) {
+      const runsHttp = (command[command.indexOf('--only') + 1] ?? '').split(',').includes('http');
+      expect(healthcheck, name).toEqual(runsHttp ? undefined : { disable: true });
+    }
+    for (const name of ['kafka', 'clickhouse'])
+      expect(compose.services[name]?.healthcheck, name).toMatchObject({ test: expect.any(Array) });
+  });
+
+  it('runs Apache Kafka as its own controller, ClickHouse of the 26 line, and builds with Node 24', () => {
+    const { kafka, clickhouse } = compose.services;
+    expect(kafka?.image).toMatch(/^apache\/kafka:4\./);
+    expect(kafka?.environment['KAFKA_PROCESS_ROLES']).toBe('broker,controller');
+    expect(clickhouse?.image).toMatch(/^clickhouse\/clickhouse-server:26\./);
+    expect(dockerfile).toMatch(/^FROM node:24-bookworm AS build$/m);
+    expect(dockerfile).toMatch(/^FROM node:24-bookworm-slim$/m);
+  });
+
   it('points at services and ports that are there', () => {
     for (const [, service] of ours) {
       const { config } = configOf(service);

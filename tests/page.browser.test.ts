@@ -69,6 +69,51 @@ describeUnless(
       await page.getByText('9,876,543.21').first().waitFor({ timeout: 20_000 });
     }, 30_000);
 
+    test('[J1][J4] an injected fraud is an alert on the page within a second, and its cause is two clicks away', async () => {
+      await page.goto(`${url}/#/fraud`);
+      await page.getByText('live', { exact: true }).waitFor();
+      const pay = async (n: number) => {
+        const event = {
+          ...{
+            id: `inject-${n}`,
+            type: 'payment',
+            version: 2,
+            source: 'page-test',
+            eventTimeMs: Date.now(),
+            key: 'card-x',
+          },
+          ...{ amountMinor: 150, currency: 'EUR', cardId: 'card-x' },
+        };
+        const headers = { 'content-type': 'application/json' };
+        const answer = await fetch(`${url}/v1/decide`, { method: 'POST', headers, body: JSON.stringify(event) });
+        return ((await answer.json()) as { outcome: string }).outcome;
+      };
+      let outcome = '';
+      for (let n = 1; n <= 5; n++) outcome = await pay(n);
+      expect(outcome).toBe('decline');
+      // Decision and alert leave the fold together; the decision has been answered.
+      await page.locator('[data-alert="card-x"][data-transition=raised]').waitFor({ timeout: 1_000 });
+      await page.locator('[data-alert="card-x"]').getByRole('link').click();
+      await page.locator('[data-decision=decline]').waitFor({ timeout: 20_000 });
+      expect(await page.locator('[data-rule=card-testing]').innerText()).toContain('hit');
+      expect(await page.locator('[data-feature=card_count_1m]').innerText()).toBe('5');
+    }, 60_000);
+
+    test('[J8] the SQL page answers a question and refuses a write', async () => {
+      await page.goto(`${url}/#/sql`);
+      const editor = page.getByRole('textbox', { name: 'Statement' });
+      const result = page.getByRole('region', { name: 'Result' });
+      await editor.fill("SELECT payment_id, outcome FROM decisions_final WHERE payment_id = 'inject-5'");
+      await page.keyboard.press('Control+Enter');
+      await result.getByRole('cell', { name: 'decline' }).waitFor();
+      await editor.fill('TRUNCATE TABLE decisions');
+      await page.keyboard.press('Control+Enter');
+      await result.getByRole('paragraph').filter({ hasText: 'only SELECT' }).waitFor();
+      await editor.fill('SELECT outcom FROM decisions');
+      await page.keyboard.press('Control+Enter');
+      await result.getByText('UNKNOWN_IDENTIFIER (47), line 1, column 8').waitFor();
+    }, 60_000);
+
     test('SIGTERM drains and exits 0 within 10 s', async () => {
       const ended = new Promise<number | null>((resolve) => service.once('exit', (code) => resolve(code)));
       const startedMs = performance.now();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createAuthenticate } from '../../server/authenticate.ts';
 import type { ReadyCheck } from '../../server/health.ts';
+import { alertsRoute } from '../../server/alerts-route.ts';
 import { decisionRoute } from '../../server/decision-route.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { sqlRoute } from '../../server/sql-route.ts';
@@ -9,6 +10,7 @@ import { readSecret } from '../../config/secrets.ts';
 import { clickhouseGroup, resultTopics } from '../../events/topics.ts';
 import type { NextOffset, Producer } from '../../kafka/contract.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
+import { alertsOn } from '../../sinks/clickhouse/stored-alerts.ts';
 import { deliveryLog } from '../../sinks/clickhouse/stored-deliveries.ts';
 import { publishNote } from '../../sinks/webhook/publish-note.ts';
 import { decisionsOn } from '../../sinks/clickhouse/stored-decisions.ts';
@@ -107,6 +109,9 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
     live: () => page.gateway?.handleUpgrade.bind(page.gateway) ?? null,
     routes: [
       decisionRoute(stored),
+      alertsRoute((paymentId) =>
+        alertsOn({ client: infrastructure.clickhouse, database: config.clickhouse.database }, paymentId),
+      ),
       ...(config.sql.enabled
         ? [sqlRoute({ runSql: reading.query, concurrentMax: config.sql.concurrentMax, metrics })]
         : []),

@@ -82,7 +82,15 @@ test('[H10] an alert whose payments are all refuted is retracted; the next is an
   );
 });
 
-const declined: Judged = { outcome: 'decline', score: 90, verdicts: [], severity: 'high', ruleSetVersion: 'v' };
+const declined: Judged = {
+  outcome: 'decline',
+  score: 90,
+  verdicts: [],
+  severity: 'high',
+  reviewScore: 50,
+  declineScore: 80,
+  ruleSetVersion: 'v',
+};
 
 test('[H10] 10,000 payments within a minute are one alert and a few updates, and all are counted in its end', () => {
   const alerts = new Alerts({ coolDownMs: 60_000, updateEveryMs: 10_000, alertsMax: 10 });

@@ -119,6 +119,8 @@ class Fraud {
       currency,
       outcome: judged.outcome,
       score: judged.score,
+      reviewScore: judged.reviewScore,
+      declineScore: judged.declineScore,
       ruleSetVersion: judged.ruleSetVersion,
       rules: judged.verdicts,
       features,

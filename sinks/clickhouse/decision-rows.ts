@@ -7,7 +7,7 @@ import { writeNullableF64, type RowWriter } from './row-binary.ts';
  * word for word (as JSON) beside the columns that SQL wants. Redelivery: the same record gives the same bytes.
  */
 export const decisionTables = {
-  decisions: `pipeline, version, payment_source, payment_id, event_time, card_id, terminal_id, device_id, merchant_id, country, amount_minor, currency, outcome, score, rule_set_version, rules, features, feature_values, clock, topic, partition, offset, ${producerColumns}`,
+  decisions: `pipeline, version, payment_source, payment_id, event_time, card_id, terminal_id, device_id, merchant_id, country, amount_minor, currency, outcome, score, review_score, decline_score, rule_set_version, rules, features, feature_values, clock, topic, partition, offset, ${producerColumns}`,
   alerts: `pipeline, version, alert_id, transition, entity_type, entity_id, fingerprint, severity, title, reasons, hits, first_event_time, last_event_time, payment_id, decision_payment_ids, clock, ${producerColumns}`,
   deliveries: 'webhook_id, endpoint, alert_id, transition, attempt, outcome, status, detail, at, next_at',
   endpoint_notes: 'endpoint, note, webhook_id, at',
@@ -28,6 +28,8 @@ export function writeDecision(to: RowWriter, decision: Decision): void {
   to.text(decision.currency);
   to.text(decision.outcome);
   to.f64(decision.score);
+  to.f64(decision.reviewScore);
+  to.f64(decision.declineScore);
   to.text(decision.ruleSetVersion);
   to.text(JSON.stringify(decision.rules));
   to.text(JSON.stringify(decision.features));

@@ -72,14 +72,14 @@ describeUnless([requireChdb()], 'decisions, alerts, deliveries, lists and predic
     expect(
       await rows(
         `SELECT pipeline, version, payment_source, payment_id, toUnixTimestamp64Milli(event_time), card_id, terminal_id, device_id,
-           merchant_id, country, amount_minor, currency, outcome, score, rule_set_version, rules, features,
+           merchant_id, country, amount_minor, currency, outcome, score, review_score, decline_score, rule_set_version, rules, features,
            toUnixTimestamp64Milli(clock), topic, partition, offset, revision, shard, epoch, order_offset, output_index, entry_id
          FROM $.decisions`,
       ),
     ).toEqual([
       [
         ...['fraud', 1, 'shop', 'p1', String(decision.eventTimeMs), 'card-1', 't1', null, 'm1', 'FR'],
-        ...['9007199254740991', 'EUR', 'decline', 0.1, 'abc.2'],
+        ...['9007199254740991', 'EUR', 'decline', 0.1, 0.05, 0.1, 'abc.2'],
         ...[JSON.stringify(decision.rules), JSON.stringify(decision.features), String(decision.clockMs)],
         ...['payments', 3, '9007199254740993', decision.revision, 0, 1, '1', 0, 'e-1'],
       ],

@@ -124,6 +124,8 @@ export const checksOf: {
     currency: isText,
     outcome: oneOf('approve', 'review', 'decline'),
     score: isNumber,
+    reviewScore: isNumber,
+    declineScore: isNumber,
     ruleSetVersion: isText,
     rules: isArray,
     features: isFeatures,

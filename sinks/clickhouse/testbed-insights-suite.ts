@@ -28,6 +28,8 @@ export function testDecision(orderOffset: number, changes: Partial<Decision> = {
     currency: 'EUR',
     outcome: 'decline',
     score: 0.1,
+    reviewScore: 0.05,
+    declineScore: 0.1,
     ruleSetVersion: 'abc.2',
     rules: [
       { ruleId: 'velocity', verdict: 'hit', weight: 40, reason: "6 payments in 1 min, \t'quoted'" },

@@ -11,7 +11,16 @@ const noonMs = Date.UTC(2026, 0, 5, 12);
 const decision = (place: number, outcome: Outcome = 'approve', over: Partial<Decision> = {}): Decision => ({
   ...{ kind: 'decision', pipeline: 'fraud', version: 1, paymentId: `p${place}`, paymentSource: 'shop' },
   ...{ eventTimeMs: noonMs, cardId: 'c1', terminalId: null, deviceId: null, merchantId: null, country: 'FR' },
-  ...{ amountMinor: 150, currency: 'EUR', outcome, score: 60, ruleSetVersion: 'v.1', features: { card_count_1m: 5 } },
+  ...{
+    amountMinor: 150,
+    currency: 'EUR',
+    outcome,
+    score: 60,
+    reviewScore: 50,
+    declineScore: 80,
+    ruleSetVersion: 'v.1',
+    features: { card_count_1m: 5 },
+  },
   rules: [
     { ruleId: 'a', verdict: 'hit', weight: 60, reason: '5 in a minute' },
     { ruleId: 'b', verdict: 'miss', weight: 40, reason: '' },

@@ -20,6 +20,8 @@ export interface Judged {
   /** Lists that decided first, then every rule by its id. */
   readonly verdicts: readonly RuleVerdict[];
   readonly severity: Rule['severity'];
+  readonly reviewScore: number;
+  readonly declineScore: number;
   readonly ruleSetVersion: string;
 }
 
@@ -90,7 +92,7 @@ export class RuleSet {
     return {
       outcome: listed?.outcome ?? scored,
       ...{ score, verdicts, severity: listed?.outcome === 'decline' ? 'high' : (severities[severity] ?? 'low') },
-      ruleSetVersion: this.version,
+      ...{ reviewScore, declineScore, ruleSetVersion: this.version },
     };
   }
 
