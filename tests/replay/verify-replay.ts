@@ -11,8 +11,10 @@ import { parseArgs, promisify } from 'node:util';
 import { orderTopic } from '../../events/topics.ts';
 import { connectClickHouse } from '../../sinks/clickhouse/connection.ts';
 import { createArchiveSource } from '../../sources/archive/archive.ts';
+import { createChainedSource } from '../../sources/archive/chained.ts';
 import type { Source, TopicPartition } from '../../sources/source.ts';
 import { offsetAt, valueAt } from '../../tasks/range.ts';
+import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { pipelines } from '../journey/pipelines.ts';
 import { queryLines } from '../journey/stored-rows.ts';
@@ -70,7 +72,11 @@ async function compare(live: LiveRun, folder: string, spy: Spy, newer: string | 
   const archive = (): Source => createArchiveSource({ client, database: 'millrace', epoch: 0, logger: silentLogger });
   const made = new Map<string, number>();
   const replays: Record<string, Folded> = {
-    kafka: await foldLogs(() => live.kafka.reader({ queueBytesMax: 65_536 })),
+    // The embedded broker forgets what everybody has read: then the archive stands behind it, as for any task.
+    kafka: await foldLogs(async () => {
+      const broker = await live.kafka.reader({ queueBytesMax: 65_536 });
+      return createChainedSource({ archive: archive(), broker, clock: systemClock, logger: silentLogger });
+    }),
     archive: await foldLogs(archive, (_, hash) => made.set(hash, (made.get(hash) ?? 0) + 1)),
   };
   const dump = join(folder, 'dump.jsonl');
