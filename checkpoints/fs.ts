@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import * as nodeFiles from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../telemetry/clock.ts';
@@ -51,7 +51,6 @@ const temporaryAgeMs = 600_000;
 export async function createFsStore(options: FsStoreOptions): Promise<CheckpointStore> {
   const { folder, keep, clock, logger, files = nodeFiles } = options;
   const reported = new Set<string>();
-  let counter = 0;
   await files.mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw toCheckpointError(error);
   });
@@ -84,7 +83,7 @@ export async function createFsStore(options: FsStoreOptions): Promise<Checkpoint
       sha256.copy(header, 8);
       header.writeDoubleLE(savedAtMs, 40);
       try {
-        await writeWhole(files, folder, `${temporary}${process.pid}-${counter++}`, name + suffix, [header, bytes]);
+        await writeWhole(files, folder, temporary + randomUUID(), name + suffix, [header, bytes]);
       } catch (error) {
         throw toCheckpointError(error);
       }

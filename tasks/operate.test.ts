@@ -256,6 +256,16 @@ describe('a restore of what was lost', () => {
     expect(member.shard().parked).toMatchObject({ code: 'log_truncated' });
   });
 
+  it('parks on a log that was truncated and has grown again', async () => {
+    const world = await truncated(false);
+    for (let i = 0; i < 9; i++) world.broker.append(orderPartition, { key: null, value: Buffer.from('late') });
+    const member = world.start();
+    await world.until('parked', () => member.shard().state === 'parked');
+    expect(member.shard().parked).toMatchObject({ code: 'log_truncated' });
+    await outcome(world, restoreAt(commandOf(world), 'three', member.options.inputs));
+    await world.until('goes on', () => member.shard().state === 'owner');
+  });
+
   it('goes on in a truncated log, though snapshots beyond its end are still there', async () => {
     const world = await truncated(false);
     const parked = world.start();

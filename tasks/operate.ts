@@ -39,7 +39,7 @@ export interface LogHead {
 /** The judge's state at the end of the log, from the newest snapshot on. */
 export async function logHead(options: StartOptions): Promise<LogHead> {
   const { endOffset } = await options.orderSource.bounds(options.orderPartition);
-  const found = await newestValid(options, (entry) => entry.orderOffset <= endOffset, 'live');
+  const found = await newestValid(options, (entry) => entry.orderOffset <= endOffset, 'archived');
   let state = found?.snapshot.judge ?? emptyJudgeState;
   const from = BigInt(found?.snapshot.orderOffset ?? '0');
   await withReader(options, from, async (reader) => {

@@ -29,7 +29,10 @@ export interface Found {
   readonly snapshot: TaskSnapshot;
 }
 
-/** A live log that ends below the snapshot parks the task; the archive of a dead epoch may know less than the snapshot. */
+/**
+ * A live log that is not the one of the snapshot, or ends below it, parks the task. `archived`: the archive of a dead epoch may know
+ * less than the snapshot, and an operator has to look at a log as it is.
+ */
 export type LogKind = 'live' | 'archived';
 
 /**
@@ -50,19 +53,18 @@ export async function newestValid(
     const isBeyondEnd = bounds.endOffset < entry.orderOffset;
     // Also of a damaged one: its name alone says how far the log went.
     if (isBeyondEnd && log === 'live') {
-      if (entry.epoch < (await lastEpoch(options, bounds.endOffset))) continue;
-      throw new ParkError(
-        'log_truncated',
-        `the order log ends at ${bounds.endOffset}, snapshot ${entry.name} was taken at ${entry.orderOffset}`,
-      );
+      await parkUnlessGivenUp(options, entry, `ends at ${bounds.endOffset}`);
+      continue;
     }
-    const snapshot = await loadWhole(options, entry.name);
+    const snapshot = await loadWhole(options, entry);
     if (!snapshot) {
       logger.warn({ snapshot: entry.name }, 'snapshot is damaged or unreadable, trying the one before it');
       continue;
     }
     if (isBeyondEnd) return { entry, snapshot };
     if (await isOfThisLog(options, snapshot)) return { entry, snapshot };
+    // It has ended before and grown again: its offsets mean other entries now.
+    if (log === 'live') await parkUnlessGivenUp(options, entry, 'has other entries than were folded');
     logger.warn({ snapshot: entry.name }, 'snapshot belongs to another order log, trying the one before it');
   }
   return null;
@@ -82,10 +84,22 @@ export async function loadBase(options: StartOptions, base: NonNullable<Genesis[
   return snapshot;
 }
 
-async function loadWhole(options: StartOptions, name: string): Promise<TaskSnapshot | null> {
-  const bytes = await options.store.load(name);
+/** Null also when its content is not what its name says. */
+async function loadWhole(options: StartOptions, entry: SnapshotEntry): Promise<TaskSnapshot | null> {
+  const bytes = await options.store.load(entry.name);
   const snapshot = bytes && decodeSnapshot(bytes);
-  return snapshot && snapshot.stateHash === options.fold.stateHash ? snapshot : null;
+  if (!snapshot || snapshot.stateHash !== options.fold.stateHash) return null;
+  const isAsNamed = snapshot.shard === entry.shard && BigInt(snapshot.orderOffset) === entry.orderOffset;
+  return isAsNamed ? snapshot : null;
+}
+
+async function parkUnlessGivenUp(options: StartOptions, entry: SnapshotEntry, how: string): Promise<void> {
+  const { endOffset } = await options.orderSource.bounds(options.orderPartition);
+  if (entry.epoch < (await lastEpoch(options, endOffset))) return;
+  throw new ParkError(
+    'log_truncated',
+    `the order log ${how}, snapshot ${entry.name} was taken at ${entry.orderOffset}`,
+  );
 }
 
 /** The epoch that the log is in: snapshots of earlier ones that lie beyond its end are of a past that was given up. −1: nothing has begun. */
