@@ -3,6 +3,7 @@ import { createLiveClient, type LiveClient, type LiveStatus } from '../live/clie
 import type { DecisionCounts, DecisionLine, LiveRow, ParamsOf, RowOf } from '../live/messages.ts';
 import type { SystemStatus } from '../live/system-status.ts';
 import { credential } from './credential.ts';
+import { followDeliveries } from './deliveries-feed.ts';
 import { oncePerFrame } from './frame.ts';
 import * as model from './model.ts';
 import { followPredictions } from './predictions-feed.ts';
@@ -42,6 +43,7 @@ export function startLiveFeed(): void {
   subscribeAll(opened);
   followPredictions(opened);
   followRecommendations(opened);
+  followDeliveries(opened);
   opened.onStatus(followConnection);
   followConnection(opened.status());
 }

@@ -1,8 +1,10 @@
 import type { ServiceLine, StageLine } from '../live/system-status.ts';
+import { deliveries } from './deliveries-feed.ts';
 import { connection, system } from './model.ts';
 import { ConnectionCard } from './system-connection.tsx';
 import { formatClock, formatCount, formatRate } from './format.ts';
 import { Badge, Card, Empty, type Tone } from './parts.tsx';
+import { DeliveriesCard } from './system-deliveries.tsx';
 import { PartitionsCard } from './system-partitions.tsx';
 import { PipelineCard, pipelineTitle } from './system-pipeline.tsx';
 
@@ -22,6 +24,7 @@ export function SystemPage() {
           <PipelineCard key={pipelineTitle(pipeline)} pipeline={pipeline} atMs={status.clockMs} />
         ))}
         <StagesCard stages={status?.stages ?? []} />
+        <DeliveriesCard deliveries={deliveries.value} />
         <PartitionsCard partitions={status?.partitions ?? []} />
       </div>
     </>

@@ -1,4 +1,4 @@
-import type { Alert, Decision, Outcome, RuleVerdict } from '../events/decisions.ts';
+import type { Alert, Decision, DeliveryAttempt, Outcome, RuleVerdict } from '../events/decisions.ts';
 import type { ForecastBand, ForecastScore, Prediction, RecommendationList } from '../events/insights.ts';
 import type { DeadLetter, LateRecord, Quarantined, WindowResult } from '../events/results.ts';
 import type { SystemStatus } from './system-status.ts';
@@ -79,13 +79,15 @@ export type RowOf<Channel extends string> = Channel extends `windows:${string}`
       ? ProblemRow
       : Channel extends 'alerts'
         ? Alert
-        : Channel extends 'decisions'
-          ? DecisionCounts | DecisionLine
-          : Channel extends `predictions:${string}`
-            ? PredictionRow
-            : Channel extends 'trending' | `recommendations:${string}`
-              ? RecommendationList
-              : unknown;
+        : Channel extends 'deliveries'
+          ? DeliveryAttempt
+          : Channel extends 'decisions'
+            ? DecisionCounts | DecisionLine
+            : Channel extends `predictions:${string}`
+              ? PredictionRow
+              : Channel extends 'trending' | `recommendations:${string}`
+                ? RecommendationList
+                : unknown;
 export type ParamsOf<Channel extends string> = Channel extends `windows:${string}`
   ? WindowsParams
   : Channel extends `predictions:${string}`

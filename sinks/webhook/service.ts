@@ -72,12 +72,9 @@ class Webhooks implements WebhookService {
   }
 
   status(): WebhookStatus {
-    const detail = this.#detail ?? this.#deliverer.trouble();
-    return {
-      state: this.#state,
-      ...(detail !== undefined && { detail }),
-      endpoints: this.#deliverer.status(),
-    };
+    const endpoints = this.#deliverer.status();
+    const detail = this.#detail ?? this.#deliverer.trouble() ?? endpoints.map(lineOf).join('; ');
+    return { state: this.#state, detail, endpoints };
   }
 
   async #run(): Promise<void> {
@@ -146,5 +143,8 @@ class Webhooks implements WebhookService {
     this.#options.logger.error({ err: this.#detail }, 'webhooks failed');
   }
 }
+
+const lineOf = ({ name, delivered, pending, dead }: EndpointStatus): string =>
+  `${name}: ${delivered} delivered, ${pending} pending${dead === 0 ? '' : `, ${dead} dead`}`;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -37,6 +37,8 @@ export interface GatewayLimits {
   readonly problemsMax: number;
   /** Alerts held. */
   readonly alertsMax: number;
+  /** Attempts of webhooks held. */
+  readonly deliveriesMax: number;
   /** Decisions held. */
   readonly decisionsMax: number;
   /** Pause between two updates of `decisions`, and how many decisions an update may add: more than eyes follow is only counted. */
@@ -74,6 +76,7 @@ export const defaultLimits: GatewayLimits = {
   longHorizonMs: 48 * 3_600_000,
   problemsMax: 100,
   alertsMax: 200,
+  deliveriesMax: 200,
   decisionsMax: 100,
   decisionsEveryMs: 1_000,
   decisionsPerUpdateMax: 10,

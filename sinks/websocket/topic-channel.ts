@@ -3,6 +3,7 @@ import type { RecordBatch } from '../../sources/source.ts';
 import { createAlertsChannel } from './alerts-channel.ts';
 import type { Channel } from './channel.ts';
 import { createDecisionsChannel } from './decisions-channel.ts';
+import { createDeliveriesChannel } from './deliveries-channel.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createPredictionsChannels } from './predictions-channel.ts';
 
@@ -18,5 +19,10 @@ export interface TopicChannel extends Channel {
 
 /** One more channel is one more line here. */
 export function topicChannels(limits: GatewayLimits, nowMs: number): readonly TopicChannel[] {
-  return [createDecisionsChannel(limits, nowMs), createAlertsChannel(limits), ...createPredictionsChannels(limits)];
+  return [
+    createDecisionsChannel(limits, nowMs),
+    createAlertsChannel(limits),
+    createDeliveriesChannel(limits),
+    ...createPredictionsChannels(limits),
+  ];
 }
