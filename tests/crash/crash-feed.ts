@@ -25,8 +25,10 @@ export function crashPayment(seed: number, baseMs: number, i: number): Payment {
 }
 
 export interface Feed {
-  /** How many of the events may be sent by now. */
+  /** How many events may be sent by now. */
   allow(events: number): void;
+  /** No more than these, and those that are sent already. */
+  finish(events: number): void;
   sent(): number;
   /** Resolves when all of them, and those that close every window, are acknowledged. */
   readonly done: Promise<void>;
@@ -36,7 +38,6 @@ export interface FeedOptions {
   readonly producer: Producer;
   readonly topic: string;
   readonly partitions: number;
-  readonly events: number;
   readonly seed: number;
   readonly baseMs: number;
   readonly signal: AbortSignal;
@@ -44,22 +45,35 @@ export interface FeedOptions {
 
 /** Sends payments by number, in order within what is allowed; a card has its partition. */
 export function startFeed(options: FeedOptions): Feed {
-  const { producer, events, signal } = options;
+  const { producer, signal } = options;
   let allowed = 0;
+  let isLast = false;
   let sent = 0;
   const run = async (): Promise<void> => {
-    while (sent < events && !signal.aborted) {
-      const until = Math.min(allowed, events, sent + chunk);
+    while (!signal.aborted) {
+      const until = Math.min(allowed, sent + chunk);
       if (until <= sent) {
+        if (isLast) break;
         await systemClock.sleep(20, signal);
         continue;
       }
       await producer.send(chunkOf(options, sent, until));
       sent = until;
     }
-    if (!signal.aborted) await producer.send(closing(options));
+    if (!signal.aborted) await producer.send(closing(options, sent));
   };
-  return { allow: (count) => (allowed = Math.max(allowed, count)), sent: () => sent, done: run() };
+  const allow = (events: number): void => {
+    allowed = Math.max(allowed, events);
+  };
+  return {
+    allow,
+    finish(events) {
+      allow(events);
+      isLast = true;
+    },
+    sent: () => sent,
+    done: run(),
+  };
 }
 
 function chunkOf({ seed, baseMs, topic, partitions }: FeedOptions, from: number, to: number) {
@@ -78,7 +92,7 @@ function chunkOf({ seed, baseMs, topic, partitions }: FeedOptions, from: number,
 }
 
 /** One payment a partition, so far ahead that every window before it closes; by cards that nothing is compared of. */
-function closing({ baseMs, events, topic, partitions }: FeedOptions) {
+function closing({ baseMs, topic, partitions }: FeedOptions, events: number) {
   const eventTimeMs = baseMs + events * stepMs + hoppingSizeMs + sessionGapMs + 600_000;
   return Array.from({ length: partitions }, (_, partition) => {
     const payment = { ...numberedPayment(events + partition, 0, eventTimeMs), cardId: `closing-${partition}` };

@@ -1,6 +1,6 @@
 import type { Payment } from '../../events/payment.ts';
 import { systemClock } from '../../telemetry/clock.ts';
-import { failpointNames } from '../../tasks/failpoint.ts';
+import { failpointNames, type FailpointName } from '../../tasks/failpoint.ts';
 import { compareInClickHouse, type CrashComparison } from './crash-compare.ts';
 import { crashPayment, startFeed, type Feed } from './crash-feed.ts';
 import { fraction } from './fraction.ts';
@@ -27,6 +27,13 @@ const agoMs = 7_200_000;
 const lookEveryMs = 25;
 /** A kill comes up to so long after its share of the events is folded. */
 const delayMaxMs = 400;
+/** A death is at most at so many-th passing of a place; of others at the first. */
+const passingsMax: Partial<Record<FailpointName, number>> = {
+  ...{ 'after-append': 20, 'after-read-back': 20, 'after-fold': 20, 'mid-output': 10, 'after-output': 10 },
+  ...{ 'mid-snapshot': 2, 'after-snapshot': 2 },
+};
+/** So many events each look while the service has not died where it is to. */
+const trickleEvents = 10;
 const settledReads = 3;
 const readEveryMs = 500;
 const looksMax = 5;
@@ -62,6 +69,7 @@ class Run {
   readonly #rig: CrashRig;
   readonly #signal: AbortSignal;
   readonly #baseMs: number;
+  #sent = 0;
 
   constructor(options: CrashOptions, rig: CrashRig, signal: AbortSignal) {
     this.#options = options;
@@ -79,7 +87,6 @@ class Run {
       producer,
       topic: 'payments',
       partitions,
-      events,
       seed,
       baseMs: this.#baseMs,
       signal: this.#signal,
@@ -91,8 +98,9 @@ class Run {
       await this.#die(feed, death, deaths);
       if ((death + 1) % 10 === 0) say(`${death + 1} of ${deaths} killed; ${this.#folded()} records folded`);
     }
-    feed.allow(events);
+    feed.finish(events);
     await Promise.race([feed.done, this.#overdue()]);
+    this.#sent = feed.sent();
     if (!this.#rig.service.isRunning()) this.#rig.service.start();
     await this.#settle();
     return deaths;
@@ -100,8 +108,8 @@ class Run {
 
   /** One row an identity, of what is stored and what there must be. Looks again while rows may be on their way. */
   async compare(): Promise<CrashComparison> {
-    const { events, seed, say } = this.#options;
-    const payments = Array.from({ length: events }, (_, i): Payment => crashPayment(seed, this.#baseMs, i));
+    const { seed, say } = this.#options;
+    const payments = Array.from({ length: this.#sent }, (_, i): Payment => crashPayment(seed, this.#baseMs, i));
     const expected = numberedRows(payments);
     for (let looksLeft = looksMax; ; looksLeft--) {
       say(`comparing ${expected.size} windows`);
@@ -115,7 +123,7 @@ class Run {
   async #die(feed: Feed, death: number, deaths: number): Promise<void> {
     const { events, seed, victim } = this.#options;
     const { service, clickhouse } = this.#rig;
-    if (victim === 'failpoints') return this.#dieAtFailpoint(death);
+    if (victim === 'failpoints') return this.#dieAtFailpoint(feed, death);
     const moment = ((death + fraction(seed, 1_000_000 + death)) / (deaths + 1)) * events;
     await this.#until(
       () => this.#folded() >= moment || feed.sent() >= events,
@@ -132,14 +140,11 @@ class Run {
   }
 
   /** The service is started so that it kills itself at the next failpoint, and goes on until it has. */
-  async #dieAtFailpoint(death: number): Promise<void> {
+  async #dieAtFailpoint(feed: Feed, death: number): Promise<void> {
     const { seed } = this.#options;
     const { service, kafka } = this.#rig;
     const name = failpointNames[death % failpointNames.length] ?? 'after-fold';
-    const passing =
-      name === 'in-assign' || name === 'in-revoke' || name === 'after-claim'
-        ? 1
-        : 1 + Math.floor(fraction(seed, death) * 5);
+    const passing = 1 + Math.floor(fraction(seed, death) * (passingsMax[name] ?? 1));
     await service.kill();
     service.start(`${name}:${passing}`);
     if (name === 'in-revoke') {
@@ -156,7 +161,11 @@ class Run {
       await member.close();
       return;
     }
-    await this.#until(() => !service.isRunning(), `it dies at ${name}:${passing}`);
+    // A place where nothing happens without records needs some.
+    await this.#until(() => {
+      if (service.status()?.isOwner === true) feed.allow(feed.sent() + trickleEvents);
+      return !service.isRunning();
+    }, `it dies at ${name}:${passing}`);
   }
 
   #folded(): number {

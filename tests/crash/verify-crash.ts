@@ -44,6 +44,8 @@ const outcome = await runCrash({
   broker: chooseBroker(flags.broker, say),
   driver: flags.driver === 'confluent' ? 'confluent' : 'node-rdkafka',
   reader: flags.reader === 'direct' ? 'direct' : 'client',
+  // Deaths beside snapshots need snapshots.
+  ...(flags.failpoints && { env: { MILLRACE_SNAPSHOTS_EVERY_MS: '300' } }),
   timeoutMs: Number(flags.minutes) * 60_000,
   say,
 });
