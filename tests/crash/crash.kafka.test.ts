@@ -5,7 +5,7 @@ import { runCrash } from './run-crash.ts';
 const driver = 'node-rdkafka';
 
 describeUnless([requireKafkaDriver(driver), requireChdb(), requireRealKafka()], 'a service that is killed', () => {
-  test('[A4] [D1] leaves every window exact on a real broker: a short verify:crash', { timeout: 240_000 }, async () => {
+  test('[D1] leaves every window exact on a real broker: a short verify:crash', { timeout: 240_000 }, async () => {
     const { windows, missing, extra, different, examples, kills } = await runCrash({
       ...{ events: 30_000, victim: 'service', kills: 3, seed: 7, broker: 'real', driver, reader: 'client' },
       timeoutMs: 220_000,
