@@ -23,7 +23,7 @@ const todo: Readonly<Record<ParkCode, string>> = {
   crc_mismatch: 'the records read are not those ordered; `millrace restore --at <snapshot>` opens a new epoch',
   input_lost:
     'records are gone; not ordered yet: `millrace gap accept --why …`; ordered: `millrace restore --at <snapshot>`',
-  topic_recreated: 'the topic is another one now; `millrace restore --at <snapshot>` opens a new epoch',
+  topic_recreated: 'the topic is another one now; `millrace restore --at <snapshot> --accept-gap` opens a new epoch',
   not_authorised: 'give the user READ and DESCRIBE on the topic, then restart',
   log_truncated:
     'the order log, or an input, ends before what was folded; `millrace restore --at <snapshot>` opens a new epoch',

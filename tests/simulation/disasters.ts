@@ -3,6 +3,7 @@ import type { CheckpointStore, SnapshotEntry } from '../../checkpoints/store.ts'
 import { OperateError, restoreAt } from '../../tasks/operate.ts';
 import type { OperateOptions } from '../../tasks/operate.ts';
 import { createOrderAppender } from '../../tasks/order-log.ts';
+import type { ParkCode } from '../../tasks/park.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createSimSource } from './broker.ts';
 import type { Faults } from './broker.ts';
@@ -70,7 +71,7 @@ async function truncateLog(world: World): Promise<boolean> {
   for (const oracle of oracles) oracle.reread();
   faults.count('log_truncated');
   for (const i of members.keys()) members[i] = startMember(world);
-  await expectParked(world, 'log_truncated');
+  await expectParked(world, ['log_truncated']);
   await operator.restore(false);
   await restartSinks(world, [`${orderTopic}-0`]);
   return true;
@@ -86,7 +87,7 @@ async function recreateTopic(world: World): Promise<boolean> {
   for (const [i, { process }] of world.members.entries()) if (!process.isUp()) world.members[i] = startMember(world);
   broker.recreate('in');
   faults.count('topic_recreated');
-  await expectParked(world, 'input_lost');
+  await expectParked(world, ['topic_recreated', 'log_truncated', 'input_lost', 'crc_mismatch']);
   await operator.restore(true);
   world.epoch = { ...world.epoch, incarnation: world.epoch.current };
   for (const { process } of world.members) process.crash();
@@ -99,15 +100,15 @@ async function recreateTopic(world: World): Promise<boolean> {
 }
 
 /** Nobody goes on as if nothing had happened, and somebody says what it is. */
-async function expectParked(world: World, code: string): Promise<void> {
+async function expectParked(world: World, codes: readonly ParkCode[]): Promise<void> {
   const { time, members, wrong } = world;
   const shards = () => members.flatMap(({ service, process }) => (process.isUp() ? service.status().shards : []));
-  const isParked = (): boolean => shards().some(({ parked }) => parked?.code === code);
+  const isParked = (): boolean => shards().some(({ parked }) => parked && codes.includes(parked.code));
   const untilMs = time.nowMs() + 10_000;
   while (!isParked() && time.nowMs() < untilMs && wrong.size === 0)
     await time.runUntil(time.nowMs() + 20, () => wrong.size > 0);
   const states = shards().map(({ state, parked, trouble }) => `${state} ${parked?.code ?? trouble ?? ''}`);
-  if (!isParked()) wrong.add(`NOT PARKED ${code}: ${states.join()}`);
+  if (!isParked()) wrong.add(`NOT PARKED ${codes.join(' or ')}: ${states.join()}`);
 }
 
 /** Where the sink stands is beyond what is there: an operator sets its group back. */
