@@ -52,9 +52,10 @@ export class ParkError extends Error {
   }
 }
 
-/** Why a task is parked whose input, or order log, cannot be read on: by what the stream said. */
+/** Why a task is parked whose input, or order log, cannot be read on: by what the stream, or the broker, said. */
 export function parkCodeOf(error: unknown, otherwise: ParkCode): ParkCode {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'kafka_not_authorised') return 'not_authorised';
   return code === 'topic_recreated' || code === 'log_truncated' || code === 'not_authorised' ? code : otherwise;
 }
 

@@ -3,7 +3,7 @@ import type { Fold } from './contract.ts';
 import { noFailpoint } from './failpoint.ts';
 import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import { operatorSpoke } from './operator.ts';
-import { ParkError, isRetryable } from './park.ts';
+import { ParkError, isRetryable, parkCodeOf } from './park.ts';
 import type { ParkCode } from './park.ts';
 import { runTerm } from './term.ts';
 import type { TermControl } from './owner.ts';
@@ -185,7 +185,7 @@ class ShardTask implements Task {
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof ParkError && !this.#mayHaveMoved(error)) return this.#park(error);
     if (!(error instanceof ParkError) && !isRetryable(error))
-      return this.#park(new ParkError('internal', message, error));
+      return this.#park(new ParkError(parkCodeOf(error, 'internal'), message, error));
     this.#trouble = message;
     this.#state = 'retrying';
     metrics.termEnded('retry');
