@@ -66,7 +66,7 @@ function recordsSuite(given: () => Bench): void {
     const codecs = ['gzip', 'snappy', 'lz4', ...(features.includes('zstd') ? ['zstd'] : [])];
     for (const codec of codecs) {
       const tp = { topic: given().newTopic(), partition: 0 };
-      const producer = await rawProducer(given(), { 'compression.codec': codec, 'linger.ms': 50 });
+      const producer = await rawProducer(given(), { 'compression.codec': codec, 'linger.ms': 50, 'enable.idempotence': true });
       for (let i = 0; i < 500; i++)
         producer.produce(tp.topic, 0, Buffer.from(`value-${i}`), Buffer.from(`key-${i}`), 0, undefined, undefined);
       await called((done) => producer.flush(10_000, done));
@@ -183,10 +183,11 @@ function topicsSuite(given: () => Bench): void {
       const tp = { topic: given().newTopic(), partition: 0 };
       const settings = { 'message.timestamp.type': setting };
       await given().kafka.admin?.createTopics([{ topic: tp.topic, partitions: 1, settings }]);
-      await send(given().kafka, [{ ...tp, key: null, value: null, timestampMs: 1_000 }]);
+      const timestampMs = systemClock.nowMs() - 3_600_000;
+      await send(given().kafka, [{ ...tp, key: null, value: null, timestampMs }]);
       const reader = await given().kafka.reader({ fetchWaitMs: 5 });
       const [batch] = await readCount(reader.read(tp, 0n), 1);
-      expect([batch?.timestampType, batch?.timestampsMs[0] === 1_000]).toEqual([type, type === 'create']);
+      expect([batch?.timestampType, batch?.timestampsMs[0] === timestampMs]).toEqual([type, type === 'create']);
       await reader.close();
     }
   });
