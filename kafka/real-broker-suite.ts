@@ -66,7 +66,11 @@ function recordsSuite(given: () => Bench): void {
     const codecs = ['gzip', 'snappy', 'lz4', ...(features.includes('zstd') ? ['zstd'] : [])];
     for (const codec of codecs) {
       const tp = { topic: given().newTopic(), partition: 0 };
-      const producer = await rawProducer(given(), { 'compression.codec': codec, 'linger.ms': 50, 'enable.idempotence': true });
+      const producer = await rawProducer(given(), {
+        'compression.codec': codec,
+        'linger.ms': 50,
+        'enable.idempotence': true,
+      });
       for (let i = 0; i < 500; i++)
         producer.produce(tp.topic, 0, Buffer.from(`value-${i}`), Buffer.from(`key-${i}`), 0, undefined, undefined);
       await called((done) => producer.flush(10_000, done));
