@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import { configSchema, type Config } from '../config/schema.ts';
+import { bundleOf, hashOfBundle } from './config-bundle.ts';
 import { configFileOf } from './config-file.ts';
 import { checkDisk, checkNode, checkPort, checkTools, probeNative, type Check } from './doctor-checks.ts';
 import { exitCodes } from './options.ts';
@@ -29,7 +30,7 @@ Examples:
 }
 
 async function runChecks(file: string | undefined, env: NodeJS.ProcessEnv): Promise<readonly Check[]> {
-  const { config, check } = loadForDoctor(file, env);
+  const { config, check } = await loadForDoctor(file, env);
   const [rdkafka, confluent, chdb] = await Promise.all([
     probeNative('node-rdkafka'),
     probeNative('confluent'),
@@ -51,11 +52,16 @@ async function runChecks(file: string | undefined, env: NodeJS.ProcessEnv): Prom
 }
 
 /** A faulty configuration is one finding among others; the rest is then checked by the defaults. */
-function loadForDoctor(file: string | undefined, env: NodeJS.ProcessEnv): { config: Config; check: Check } {
+async function loadForDoctor(
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly config: Config; readonly check: Check }> {
   const name = 'configuration';
   try {
     const config = loadConfig({ file, env });
-    return { config, check: { name, state: 'ok', detail: file && statSync(file).isFile() ? file : 'defaults' } };
+    const hash = hashOfBundle(await bundleOf(config));
+    const from = file && statSync(file).isFile() ? file : 'defaults';
+    return { config, check: { name, state: 'ok', detail: `${from}, hash ${hash}`, data: { hash } } };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { config: configSchema.parse({}), check: { name, state: 'failed', detail: error.message } };

@@ -66,7 +66,10 @@ describe('exit codes', () => {
 describe('validate', () => {
   test('says that the shipped configuration is valid', async () => {
     const { code, stdout } = await millrace(['validate']);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/config\/millrace\.yaml: valid\n$/) });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/config\/millrace\.yaml: valid, hash \w{16}\n$/),
+    });
   });
 
   test('--json gives the faults as data, and warnings', async () => {
@@ -76,6 +79,7 @@ describe('validate', () => {
     expect(JSON.parse(stdout)).toEqual({
       valid: false,
       file,
+      hash: null,
       faults: [{ where: `${file}:1:17`, path: 'server.host', message: expect.stringContaining('server.apiKeyRefs') }],
       warnings: ['environment MILLRACE_SERVER_PRT is no option; did you mean MILLRACE_SERVER_PORT?'],
     });

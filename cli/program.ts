@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { addConfigCommand } from './config.ts';
 import { configFileOf } from './config-file.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addExplainCommand } from './explain.ts';
@@ -19,6 +20,7 @@ export function createProgram(env: NodeJS.ProcessEnv): Command {
     .showHelpAfterError('(add --help for examples)');
   addStartCommand(program, env);
   addValidateCommand(program, env);
+  addConfigCommand(program, env);
   addDoctorCommand(program, env);
   addReplayCommand(program, env);
   addExplainCommand(program, env);

@@ -28,30 +28,46 @@ Examples:
     .action(async (flags: ValidateFlags) => {
       const file = configFileOf(flags.config, env);
       const warnings: string[] = [];
-      const faults = await faultsOf(file, env, flags.secrets, warnings);
+      const { faults, hash } = await outcomeOf(file, env, flags.secrets, warnings);
       if (flags.json)
         process.stdout.write(
-          `${JSON.stringify({ valid: faults.length === 0, file: file ?? null, faults, warnings }, null, 2)}\n`,
+          `${JSON.stringify({ valid: faults.length === 0, file: file ?? null, hash, faults, warnings }, null, 2)}\n`,
         );
-      else printOutcome(file, faults, warnings);
+      else printOutcome(file, hash, faults, warnings);
       if (faults.length > 0) process.exitCode = exitCodes.badConfig;
     });
 }
 
-async function faultsOf(file: string | undefined, env: NodeJS.ProcessEnv, checkSecrets: boolean, warnings: string[]) {
+interface Outcome {
+  readonly faults: ConfigError['faults'];
+  /** Of `millrace config export`; null where there are faults. */
+  readonly hash: string | null;
+}
+
+async function outcomeOf(
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+  checkSecrets: boolean,
+  warnings: string[],
+): Promise<Outcome> {
   try {
     const config = loadConfig({ file, env, checkSecrets, warn: (message) => warnings.push(message) });
-    const { ruleFaults } = await import('./check-config.ts');
-    return await ruleFaults(config);
+    const { bundleOf, hashOfBundle } = await import('./config-bundle.ts');
+    return { faults: [], hash: hashOfBundle(await bundleOf(config)) };
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
+    if (error instanceof ConfigError) return { faults: error.faults, hash: null };
     throw error;
   }
 }
 
-function printOutcome(file: string | undefined, faults: ConfigError['faults'], warnings: readonly string[]): void {
+function printOutcome(
+  file: string | undefined,
+  hash: string | null,
+  faults: ConfigError['faults'],
+  warnings: readonly string[],
+): void {
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  if (faults.length === 0) process.stdout.write(`${file ?? 'the defaults'}: valid\n`);
+  if (faults.length === 0) process.stdout.write(`${file ?? 'the defaults'}: valid, hash ${hash}\n`);
   else
     process.stderr.write(
       `${new ConfigError(faults).message}\n${faults.length} fault${faults.length === 1 ? '' : 's'}\n`,

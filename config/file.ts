@@ -17,11 +17,11 @@ export const fileBytesMax = 1_048_576;
 /** More aliases than any honest file has: the bound against exponential expansion. */
 const aliasesMax = 50;
 
-/** Reads YAML text; `${NAME}` and `${NAME:-default}` inside values come from `env`. Never throws for what the text holds. */
+/** Reads YAML text; `${NAME}` and `${NAME:-default}` inside values come from `env`, or are plain text where that is null. Never throws for what the text holds. */
 export function parseConfigFile(
   name: string,
   text: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>> | null,
 ): ConfigFile {
   const lines = new LineCounter();
   const at = (position: number) => {
@@ -39,9 +39,10 @@ export function parseConfigFile(
     message: `not valid YAML: ${error.message.split('\n', 1)[0]}`,
   }));
   if (faults.length > 0) return unusable(faults);
-  const substituted = substitute(document, env, (scalar, message) => {
+  const fail = (scalar: Scalar, message: string): void => {
     faults.push({ where: at(scalar.range?.[0] ?? 0), path: '', message });
-  });
+  };
+  const substituted = env === null ? new Set<string>() : substitute(document, env, fail);
   return {
     ...plainData(document, name, faults),
     substituted,

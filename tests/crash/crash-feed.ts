@@ -13,7 +13,7 @@ const stepMs = 1;
 /** Events come out of order by less than the pipeline waits. */
 const jitterMs = 3_000;
 /** One in so many is sent twice. */
-const duplicateOneIn = 100;
+export const duplicateOneIn = 100;
 const chunk = 1_000;
 
 /** Payment number `i`: the same for the same seed, whoever asks. */

@@ -42,6 +42,7 @@ const report = setInterval(() => {
     isOwner: shard?.state === 'owner',
     folded: shard?.totals.records ?? 0,
     trouble: status?.state === 'parked' || status?.state === 'failed' ? (status.detail ?? status.state) : null,
+    rssPeakBytes: process.resourceUsage().maxRSS * 1_024,
   };
   process.send?.(said, undefined, undefined, () => {});
 }, reportEveryMs);

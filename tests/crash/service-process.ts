@@ -10,6 +10,8 @@ export interface CrashStatus {
   readonly folded: number;
   /** Why it is parked or failed, or null. */
   readonly trouble: string | null;
+  /** The most memory that it ever had (resident). */
+  readonly rssPeakBytes: number;
 }
 
 /** The processing service in a child process; killed and started again as often as wanted. */
