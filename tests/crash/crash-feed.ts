@@ -30,6 +30,7 @@ export interface Feed {
   /** No more than these, and those that are sent already. */
   finish(events: number): void;
   sent(): number;
+  isFinished(): boolean;
   /** Resolves when all of them, and those that close every window, are acknowledged. */
   readonly done: Promise<void>;
 }
@@ -72,6 +73,7 @@ export function startFeed(options: FeedOptions): Feed {
       isLast = true;
     },
     sent: () => sent,
+    isFinished: () => isLast,
     done: run(),
   };
 }

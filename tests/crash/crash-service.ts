@@ -41,7 +41,7 @@ const report = setInterval(() => {
   const said: CrashStatus = {
     isOwner: shard?.state === 'owner',
     folded: shard?.totals.records ?? 0,
-    trouble: status?.state === 'parked' || status?.state === 'failed' ? (status.detail ?? status.state) : null,
+    parked: status?.state === 'parked' ? (status.detail ?? status.state) : null,
     rssPeakBytes: process.resourceUsage().maxRSS * 1_024,
   };
   process.send?.(said, undefined, undefined, () => {});

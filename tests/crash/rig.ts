@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startEmbeddedBroker } from '../../embedded/broker.ts';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from '../../embedded/clickhouse.ts';
 import { connectGate } from '../../embedded/gate-client.ts';
-import { inputTopics, readingGroups, type PipelineTopics } from '../../events/topics.ts';
+import { inputTopics, orderTopic, readingGroups, taskGroup, type PipelineTopics } from '../../events/topics.ts';
 import type { Kafka, KafkaDriver, KafkaReader, Producer } from '../../kafka/contract.ts';
 import { openKafka } from '../../kafka/open.ts';
 import { systemClock } from '../../telemetry/clock.ts';
@@ -13,11 +13,14 @@ import { createMetrics } from '../../telemetry/metrics.ts';
 import { createLagMeter, type LagMeter } from '../journey/settle.ts';
 import { startKafka, type RealKafka } from '../kafka/broker.ts';
 import { brokerJars } from '../kafka/jars.ts';
+import { openProxy, type KafkaProxy } from '../kafka/proxy.ts';
 import { createServiceProcess, type ServiceProcess } from './service-process.ts';
 
 export const database = 'millrace';
 export const partitions = 4;
 export const numberedTopics: PipelineTopics = { name: 'numbered', version: 1, inputs: ['payments'] };
+export const numberedGroup = taskGroup(numberedTopics.name, numberedTopics.version);
+export const numberedOrder = orderTopic(numberedTopics.name, numberedTopics.version);
 
 /** A broker, a ClickHouse, a producer, and the service to be killed: everything around `npm run verify:crash`. */
 export interface CrashRig {
@@ -27,6 +30,13 @@ export interface CrashRig {
   readonly kafka: Kafka;
   readonly producer: Producer;
   readonly service: ServiceProcess;
+  /** That one, and those that were added. */
+  readonly services: readonly ServiceProcess[];
+  /** Another instance, not started: it shares group and snapshots with the first. */
+  addService(): ServiceProcess;
+  readonly snapshotsDir: string;
+  /** Between the services and a real broker, if it was asked for. */
+  readonly proxy: KafkaProxy | null;
   /** To be opened once the service has made its topics. */
   openMeter(): Promise<LagMeter>;
   close(): Promise<void>;
@@ -35,15 +45,16 @@ export interface CrashRig {
 export interface RigOptions {
   readonly driver: KafkaDriver;
   readonly reader: KafkaReader;
-  /** A real broker, where it can be had. */
   readonly broker: 'real' | 'embedded';
+  /** The services reach the real broker by a proxy that can drop everything. */
+  readonly hasProxy?: boolean;
   /** More of the service's environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 }
 
 /** Short, so that a killed member is missed soon. */
-const sessionTimeoutMs = 2_000;
+export const sessionTimeoutMs = 2_000;
 const snapshotEveryMs = 1_000;
 
 /** Which broker it is to be: the real one unless told otherwise, or it cannot be had (said with the reason). */
@@ -75,7 +86,7 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
   const parts = { clock: systemClock, logger: silentLogger };
   const folder = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
   closing.push(() => rm(folder, { recursive: true, force: true }));
-  const { broker, brokers, gateAddress } = await openBroker(options, closing);
+  const { broker, brokers, gateAddress, proxy } = await openBroker(options, closing);
   say(broker ? `Apache Kafka ${broker.version} at ${brokers}` : `the embedded broker at ${brokers}`);
   const clickhouse = await startEmbeddedClickHouse({ ...parts, dataDir: join(folder, 'clickhouse'), port: 0 });
   closing.push(() => clickhouse.stop());
@@ -86,34 +97,53 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
   closing.push(async () => gate?.close());
   const producer = await kafka.producer({ lingerMs: 5, ...(gate && { gate }) });
   if (isEmbedded) for (const topic of inputTopics) await producer.partitionCount(topic);
-  const service = createServiceProcess({
-    MILLRACE_KAFKA_BROKERS: brokers,
+  const snapshotsDir = join(folder, 'snapshots');
+  const env = {
+    MILLRACE_KAFKA_BROKERS: proxy?.brokers ?? brokers,
     MILLRACE_KAFKA_GATE: gateAddress,
     MILLRACE_KAFKA_DRIVER: driver,
     MILLRACE_KAFKA_READER: reader,
     MILLRACE_KAFKA_PARTITIONS: String(partitions),
     MILLRACE_KAFKA_SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
     MILLRACE_CLICKHOUSE_URL: clickhouse.url,
-    MILLRACE_SNAPSHOTS_DIR: join(folder, 'snapshots'),
+    MILLRACE_SNAPSHOTS_DIR: snapshotsDir,
     MILLRACE_SNAPSHOTS_EVERY_MS: String(snapshotEveryMs),
     MILLRACE_EMBEDDED_DATA_DIR: folder,
     ...options.env,
-  });
-  closing.push(() => service.kill('SIGTERM'));
-  return { broker, clickhouse, kafka, producer, service, openMeter: () => createLagMeter(kafka, [numberedTopics]) };
+  };
+  const services: ServiceProcess[] = [];
+  const addService = (): ServiceProcess => {
+    const service = createServiceProcess(env);
+    services.push(service);
+    closing.push(() => service.kill('SIGTERM'));
+    return service;
+  };
+  const service = addService();
+  const openMeter = (): Promise<LagMeter> => createLagMeter(kafka, [numberedTopics]);
+  return { broker, clickhouse, kafka, producer, service, services, addService, snapshotsDir, proxy, openMeter };
+}
+
+interface OpenBroker {
+  readonly broker: RealKafka | null;
+  readonly brokers: string;
+  readonly gateAddress: string;
+  readonly proxy: KafkaProxy | null;
 }
 
 async function openBroker(
-  { broker: kind, driver }: RigOptions,
+  { broker: kind, driver, hasProxy = false }: RigOptions,
   closing: (() => Promise<unknown>)[],
-): Promise<{ readonly broker: RealKafka | null; readonly brokers: string; readonly gateAddress: string }> {
+): Promise<OpenBroker> {
   if (kind === 'real') {
-    const broker = await startKafka();
+    const proxy = hasProxy ? await openProxy() : null;
+    if (proxy) closing.push(() => proxy.close());
+    const broker = await startKafka(proxy ? { proxyPort: proxy.port } : {});
     closing.push(() => broker.stop());
-    return { broker, brokers: broker.brokers, gateAddress: '' };
+    proxy?.forwardTo(broker.proxiedBrokers);
+    return { broker, brokers: broker.brokers, gateAddress: '', proxy };
   }
   const gate = { groups: readingGroups([numberedTopics], { hasWebhooks: false }) };
   const embedded = await startEmbeddedBroker({ logger: silentLogger, driver, gate });
   closing.push(() => embedded.stop());
-  return { broker: null, brokers: embedded.brokers, gateAddress: embedded.gateAddress };
+  return { broker: null, brokers: embedded.brokers, gateAddress: embedded.gateAddress, proxy: null };
 }

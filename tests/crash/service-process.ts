@@ -8,8 +8,8 @@ export interface CrashStatus {
   readonly isOwner: boolean;
   /** Records folded since the beginning of all, as its state has it. */
   readonly folded: number;
-  /** Why it is parked or failed, or null. */
-  readonly trouble: string | null;
+  /** Why its task is parked, or null. */
+  readonly parked: string | null;
   /** The most memory that it ever had (resident). */
   readonly rssPeakBytes: number;
 }

@@ -14,6 +14,8 @@ export interface StartKafkaOptions {
   readonly sasl?: readonly { readonly username: string; readonly password: string }[];
   /** Listeners with TLS, by a CA of its own. */
   readonly tls?: boolean;
+  /** One more plain listener, which tells its clients this port on loopback: a proxy's. */
+  readonly proxyPort?: number;
   /** Checks ACLs. Who comes by the plain listener may do everything; users may do what an ACL allows. */
   readonly acls?: boolean;
   /** Further broker settings. */
@@ -27,6 +29,8 @@ export interface RealKafka {
   readonly saslBrokers: string;
   readonly tlsBrokers: string;
   readonly saslTlsBrokers: string;
+  /** What the proxy forwards to; only with `proxyPort`. */
+  readonly proxiedBrokers: string;
   /** Null without `tls`. */
   readonly caFile: string | null;
   readonly version: string;
@@ -54,7 +58,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<RealK
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   try {
     const certificates = options.tls ? createCertificates(folder) : null;
-    const ports = await freePorts(5);
+    const ports = await freePorts(6);
     const settings = settingsOf(options, folder, ports, certificates);
     const file = join(folder, 'server.properties');
     writeFileSync(
@@ -66,11 +70,11 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<RealK
     const node = new BrokerProcess(jars.folder, folder, file, ports[0] ?? 0);
     node.format(options.sasl ?? []);
     await node.start();
-    const [brokers = '', saslBrokers = '', tlsBrokers = '', saslTlsBrokers = ''] = ports.map(
+    const [brokers = '', saslBrokers = '', tlsBrokers = '', saslTlsBrokers = '', , proxiedBrokers = ''] = ports.map(
       (port) => `127.0.0.1:${port}`,
     );
     return {
-      ...{ brokers, saslBrokers, tlsBrokers, saslTlsBrokers, version: jars.version },
+      ...{ brokers, saslBrokers, tlsBrokers, saslTlsBrokers, proxiedBrokers, version: jars.version },
       caFile: certificates?.caFile ?? null,
       halt: (signal) => node.halt(signal),
       resume: () => node.start(),
@@ -88,22 +92,25 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<RealK
 
 type Settings = Readonly<Record<string, string | number | boolean>>;
 
-/** The server's properties; ports: plain, SASL, TLS, both, controller. */
+/** The server's properties; ports: plain, SASL, TLS, both, controller, proxied. */
 function settingsOf(
-  { sasl, acls, settings }: StartKafkaOptions,
+  { sasl, proxyPort, acls, settings }: StartKafkaOptions,
   folder: string,
   ports: readonly number[],
   certificates: Certificates | null,
 ): Settings {
   const names = ['PLAINTEXT', ...(sasl ? ['SASL_PLAINTEXT'] : []), ...(certificates ? ['SSL'] : [])];
   if (sasl && certificates) names.push('SASL_SSL');
+  if (proxyPort !== undefined) names.push('PROXIED');
   const portOf: Readonly<Record<string, number | undefined>> = {
     PLAINTEXT: ports[0],
     SASL_PLAINTEXT: ports[1],
     SSL: ports[2],
     SASL_SSL: ports[3],
+    PROXIED: ports[5],
   };
   const listeners = names.map((name) => `${name}://127.0.0.1:${portOf[name]}`).join(',');
+  const advertised = names.map((name) => `${name}://127.0.0.1:${name === 'PROXIED' ? proxyPort : portOf[name]}`);
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
   const saslNames = names.filter((name) => name.startsWith('SASL')).map((name) => name.toLowerCase());
   const mechanisms = ['scram-sha-256', 'scram-sha-512'];
@@ -115,7 +122,7 @@ function settingsOf(
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${ports[4]}`,
     listeners: `${listeners},CONTROLLER://127.0.0.1:${ports[4]}`,
-    'advertised.listeners': listeners,
+    'advertised.listeners': advertised.join(','),
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': [...names, 'CONTROLLER'].map((name) => `${name}:${protocolOf(name)}`).join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
@@ -152,7 +159,8 @@ function settingsOf(
   };
 }
 
-const protocolOf = (listener: string): string => (listener === 'CONTROLLER' ? 'PLAINTEXT' : listener);
+const protocolOf = (listener: string): string =>
+  listener === 'CONTROLLER' || listener === 'PROXIED' ? 'PLAINTEXT' : listener;
 
 /** The Java process, through a shell that ends it when our end of its standard input closes: with us, however we end. */
 class BrokerProcess {

@@ -168,8 +168,8 @@ class Outage {
     if (this.#signal.aborted) throw new Error(`${String(this.#signal.reason)}, waiting for: ${what}`);
     const { service } = this.#rig;
     if (!service.isRunning()) throw new Error(`the service ended, waiting for: ${what}`);
-    const trouble = service.status()?.trouble ?? null;
-    if (trouble?.startsWith('parked')) throw new Error(trouble);
+    const parked = service.status()?.parked ?? null;
+    if (parked !== null) throw new Error(`parked: ${parked}`);
   }
 
   async #overdue(): Promise<never> {

@@ -1,0 +1,190 @@
+import { createFsStore } from '../../checkpoints/fs.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { fraction } from '../crash/fraction.ts';
+import type { Feed } from '../crash/crash-feed.ts';
+import { numberedOrder, numberedTopics, sessionTimeoutMs } from '../crash/rig.ts';
+import type { ServiceProcess } from '../crash/service-process.ts';
+import type { Trial } from '../crash/trial.ts';
+import type { RealKafka } from '../kafka/broker.ts';
+
+/** What a scenario found besides whether the rows are right; what is not as it must be makes it fail. */
+export interface Found {
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly faults: readonly string[];
+}
+
+/** One kind of failure, on a rig with a real broker. `scale` 1: as often and as long as the whole run does it. */
+export interface Scenario {
+  readonly name: string;
+  readonly hasProxy?: boolean;
+  run(trial: Trial, scale: number): Promise<Found>;
+}
+
+const resumeMaxMs = 15_000;
+const drainMaxMs = 10_000;
+const ratePerSecond = 1_500;
+
+export const scenarios: readonly Scenario[] = [
+  { name: 'broker-sigterm', run: (trial, scale) => broker(trial, 'SIGTERM', rounds(5, scale)) },
+  { name: 'broker-sigkill', run: (trial, scale) => broker(trial, 'SIGKILL', rounds(5, scale)) },
+  { name: 'broker-absent', run: (trial, scale) => absent(trial, 60_000 * scale) },
+  { name: 'stopped-instance', run: (trial) => stopped(trial) },
+  { name: 'rebalance-storm', run: (trial, scale) => storm(trial, 180_000 * scale) },
+  { name: 'dropped-bytes', hasProxy: true, run: (trial, scale) => dropped(trial, 90_000 * scale) },
+  { name: 'drains', run: (trial, scale) => drains(trial, rounds(200, scale)) },
+];
+
+const rounds = (all: number, scale: number): number => Math.max(1, Math.round(all * scale));
+
+function brokerOf({ rig }: Trial): RealKafka {
+  if (rig.broker === null) throw new Error('this needs a real broker');
+  return rig.broker;
+}
+
+/** The service runs and owns its task, and events flow at an even pace until the trial is over. */
+async function flowing(trial: Trial): Promise<Feed> {
+  const { service } = trial.rig;
+  service.start();
+  await owns(trial, service);
+  return flow(trial);
+}
+
+function flow(trial: Trial): Feed {
+  const feed = trial.startFeed();
+  const stepMs = 100;
+  void (async () => {
+    while (!trial.signal.aborted && !feed.isFinished()) {
+      feed.allow(feed.sent() + (ratePerSecond * stepMs) / 1_000);
+      await systemClock.sleep(stepMs, trial.signal);
+    }
+  })();
+  return feed;
+}
+
+const owns = (trial: Trial, service: ServiceProcess): Promise<void> =>
+  trial.until(() => service.status()?.isOwner === true, 'a service owns the task');
+
+/** How long until more is folded than now. */
+async function untilFolding(trial: Trial): Promise<number> {
+  const sinceMs = systemClock.nowMs();
+  const before = folded(trial);
+  await trial.until(() => folded(trial) > before, 'folding goes on');
+  return systemClock.nowMs() - sinceMs;
+}
+
+const folded = (trial: Trial): number => Math.max(...trial.rig.services.map((service) => trial.folded(service)));
+
+async function broker(trial: Trial, signal: 'SIGTERM' | 'SIGKILL', times: number): Promise<Found> {
+  await flowing(trial);
+  const resumedMs: number[] = [];
+  for (let i = 0; i < times; i++) {
+    await systemClock.sleep(2_000 + 2_000 * fraction(trial.options.seed, i), trial.signal);
+    await brokerOf(trial).halt(signal);
+    await systemClock.sleep(1_000, trial.signal);
+    await brokerOf(trial).resume();
+    resumedMs.push(await untilFolding(trial));
+  }
+  const worstMs = Math.max(...resumedMs);
+  const faults = worstMs > resumeMaxMs ? [`resumed after ${worstMs} ms, ${resumeMaxMs} are allowed`] : [];
+  return { numbers: { restarts: times, resumedAfterMsMax: worstMs }, faults };
+}
+
+/** The broker is not there when the service starts. */
+async function absent(trial: Trial, awayMs: number): Promise<Found> {
+  const { service } = trial.rig;
+  await brokerOf(trial).halt('SIGTERM');
+  service.start();
+  await systemClock.sleep(awayMs, trial.signal);
+  const waited = service.isRunning();
+  await brokerOf(trial).resume();
+  const sinceMs = systemClock.nowMs();
+  await owns(trial, service);
+  const ownedMs = systemClock.nowMs() - sinceMs;
+  flow(trial);
+  await untilFolding(trial);
+  const faults = [
+    ...(waited ? [] : ['the service did not wait for the broker']),
+    ...(ownedMs > resumeMaxMs
+      ? [`owned its task ${ownedMs} ms after the broker came, ${resumeMaxMs} are allowed`]
+      : []),
+  ];
+  return { numbers: { awayMs, ownedAfterMs: ownedMs }, faults };
+}
+
+/** The owner stands still for three session time-outs: another takes over, and the first one's word counts no more. */
+async function stopped(trial: Trial): Promise<Found> {
+  await flowing(trial);
+  const [first, second] = [trial.rig.service, trial.rig.addService()];
+  second.start();
+  await trial.until(() => second.status() !== null, 'the second one runs');
+  await systemClock.sleep(3_000, trial.signal);
+  const [owner, other] = first.status()?.isOwner ? [first, second] : [second, first];
+  owner.signal('SIGSTOP');
+  const sinceMs = systemClock.nowMs();
+  await trial.until(() => other.status()?.isOwner === true, 'the other one takes over');
+  const takenMs = systemClock.nowMs() - sinceMs;
+  await systemClock.sleep(Math.max(0, 3 * sessionTimeoutMs - takenMs), trial.signal);
+  owner.signal('SIGCONT');
+  await systemClock.sleep(3_000, trial.signal);
+  await untilFolding(trial);
+  return { numbers: { takenOverAfterMs: takenMs }, faults: [] };
+}
+
+/** An instance joins or leaves every 2 s. */
+async function storm(trial: Trial, lastsMs: number): Promise<Found> {
+  await flowing(trial);
+  const others = [trial.rig.addService(), trial.rig.addService()];
+  const untilMs = systemClock.nowMs() + lastsMs;
+  let changes = 0;
+  for (; systemClock.nowMs() < untilMs; changes++) {
+    const other = others[changes % others.length];
+    if (other?.isRunning()) void other.kill(changes % 3 === 0 ? 'SIGKILL' : 'SIGTERM');
+    else other?.start();
+    await systemClock.sleep(2_000, trial.signal);
+    trial.check('the storm');
+  }
+  await Promise.all(others.map((other) => other.kill()));
+  const calmMs = await untilFolding(trial);
+  return { numbers: { changes, foldsAfterMs: calmMs }, faults: [] };
+}
+
+/** Nothing gets through between service and broker. */
+async function dropped(trial: Trial, lastsMs: number): Promise<Found> {
+  await flowing(trial);
+  await systemClock.sleep(3_000, trial.signal);
+  trial.rig.proxy?.drop();
+  await systemClock.sleep(lastsMs, trial.signal);
+  trial.rig.proxy?.heal();
+  const resumedMs = await untilFolding(trial);
+  const faults = resumedMs > resumeMaxMs ? [`resumed after ${resumedMs} ms, ${resumeMaxMs} are allowed`] : [];
+  return { numbers: { droppedMs: lastsMs, resumedAfterMs: resumedMs }, faults };
+}
+
+/** SIGTERM again and again: how long it takes, and whether the next start has anything to fold again. */
+async function drains(trial: Trial, times: number): Promise<Found> {
+  await flowing(trial);
+  const { service, snapshotsDir, kafka } = trial.rig;
+  const store = await createFsStore({ folder: snapshotsDir, keep: 3, clock: systemClock, logger: silentLogger });
+  const reader = await kafka.reader();
+  let worstMs = 0;
+  let clean = 0;
+  for (let i = 0; i < times; i++) {
+    await owns(trial, service);
+    await systemClock.sleep(500 * fraction(trial.options.seed, i), trial.signal);
+    const sinceMs = systemClock.nowMs();
+    await service.kill('SIGTERM');
+    worstMs = Math.max(worstMs, systemClock.nowMs() - sinceMs);
+    const [newest] = await store.list({ pipeline: numberedTopics.name, version: numberedTopics.version, shard: 0 });
+    const { endOffset } = await reader.bounds({ topic: numberedOrder, partition: 0 });
+    if (newest?.orderOffset === endOffset) clean += 1;
+    service.start();
+    if ((i + 1) % 20 === 0) trial.options.say(`${i + 1} of ${times} drains, the longest ${worstMs} ms`);
+  }
+  await reader.close();
+  const faults = [
+    ...(worstMs > drainMaxMs ? [`a drain took ${worstMs} ms, ${drainMaxMs} are allowed`] : []),
+    ...(clean < 0.9 * times ? [`${times - clean} of ${times} starts had something to fold again`] : []),
+  ];
+  return { numbers: { drains: times, drainMsMax: worstMs, withoutRefolding: clean }, faults };
+}
