@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { describeUnless, requireChdb, requireKafkaDriver, requireRealKafka } from '../requirements.ts';
+import { runScenario } from './run-scenario.ts';
+import { scenarios } from './scenarios.ts';
+
+/** A few minutes of what `npm run verify:failures` does in forty: by name, and how much of it. */
+const selection: readonly (readonly [name: string, scale: number])[] = [
+  ['broker-sigkill', 0.2],
+  ['stopped-instance', 1],
+  ['dropped-bytes', 0.1],
+];
+
+const reasons = [requireKafkaDriver('node-rdkafka'), requireChdb(), requireRealKafka()];
+
+describeUnless(reasons, 'a service whose broker, network or process fails', () => {
+  test.each(selection)('has every window exact after %s', { timeout: 240_000 }, async (name, scale) => {
+    const scenario = scenarios.find((one) => one.name === name);
+    if (!scenario) throw new Error(`no such scenario: ${name}`);
+    const options = { scale, seed: 3, reader: 'client', timeoutMs: 220_000, say: () => {} } as const;
+    const { missing, extra, different, windows, faults, examples } = await runScenario(scenario, options);
+    expect({ missing, extra, different, examples }).toEqual({ missing: 0, extra: 0, different: 0, examples: [] });
+    expect(faults).toEqual([]);
+    expect(windows).toBeGreaterThan(50);
+  });
+});
