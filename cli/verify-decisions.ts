@@ -1,10 +1,8 @@
 import type { ClickHouseClient } from '@clickhouse/client';
-import { parseSnapshotName } from '../checkpoints/name.ts';
 import type { Config } from '../config/schema.ts';
 import type { Decision } from '../events/decisions.ts';
-import { orderTopic, resultTopics } from '../events/topics.ts';
+import { resultTopics } from '../events/topics.ts';
 import type { AnyProcessor } from '../processors/index.ts';
-import { archivedEpochs } from '../sinks/clickhouse/archived.ts';
 import {
   decisionColumns,
   type DecisionColumns,
@@ -12,13 +10,8 @@ import {
   type StoredDecision,
   storedDecisions,
 } from '../sinks/clickhouse/stored-decisions.ts';
-import { createArchiveSource } from '../sources/archive/archive.ts';
 import type { FoldOutput } from '../tasks/contract.ts';
-import { ParkError } from '../tasks/park.ts';
-import { recompute } from '../tasks/recompute.ts';
-import { systemClock } from '../telemetry/clock.ts';
-import { silentLogger } from '../telemetry/logger.ts';
-import { foldOf } from './start/fold-of.ts';
+import { recomputeArchived } from './recompute-archived.ts';
 
 export interface VerifyOptions {
   readonly client: ClickHouseClient;
@@ -88,23 +81,10 @@ interface Again {
 
 async function makeAgain(options: VerifyOptions, wanted: ReadonlySet<string>): Promise<Again> {
   const { client, config, env, processor, say } = options;
-  const { database } = config.clickhouse;
-  const topic = orderTopic(processor.name, processor.version);
-  // As the start decides it: without brokers of its own, or with a gate, the broker is an embedded one.
-  const isEmbeddedBroker = config.kafka.brokers === '' || config.kafka.gate !== '';
   const decisions = new Map<string, DecisionColumns>();
   let changedRanges = 0;
-  const { gaps, reached } = await recompute({
-    createFold: (shard) => foldOf({ config, env, isEmbeddedBroker }, processor, shard),
-    shard: 0,
-    orderPartition: { topic, partition: 0 },
-    epochs: await archivedEpochs(client, database, topic),
-    archive: (epoch) => createArchiveSource({ client, database, epoch, logger: silentLogger }),
-    placeOf: ({ name }) => parseSnapshotName(name),
-    loadBase: ({ name }) =>
-      Promise.reject(new ParkError('base_missing', `it starts from ${name}, which the archive does not lead to`)),
-    clock: systemClock,
-    queueBytesMax: config.tasks.queueBytesMax,
+  const { gaps, reached } = await recomputeArchived({
+    ...{ client, config, env, processor },
     onOutputs: (outputs) => keep(outputs, wanted, decisions),
     onChanged: ([partition, start, end], epoch) => {
       changedRanges += 1;

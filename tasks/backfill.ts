@@ -22,10 +22,22 @@ export interface Predecessor {
   readonly placeOf: (base: NonNullable<Genesis['base']>) => Place | null;
   /** What is told to people and webhooks: not told again for what is past. */
   readonly isQuiet: (topic: string) => boolean;
+  /** Handed what is not told again. */
+  readonly onQuiet: (outputs: readonly FoldOutput[]) => void;
+  /** What the new version has to tell at the swap: that an alert of the old one, which it does not hold, is over. */
+  readonly endings: (place: SwapPlace) => Promise<readonly FoldOutput[]>;
   /** Called before anything of the new version is published: until the swap, views show the old one. */
   readonly onBegin: () => Promise<void>;
   /** Called once the new version knows everything that the old one told, with its watermark: from there on it is live. */
   readonly onSwap: (watermarkMs: number) => Promise<void>;
+}
+
+/** Where the new version takes over: after every output of the old log's entries. */
+export interface SwapPlace {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly orderOffset: bigint;
+  readonly clockMs: number;
 }
 
 export interface BackfillOptions extends CloseOptions {
@@ -62,6 +74,7 @@ export async function backfill(options: BackfillOptions): Promise<EpochStart & {
   const end = live ? await takeOver(options, live, dead.last) : dead.last;
   const gap = dead.gaps.length > 0 ? { gap: dead.gaps.join('; ') } : {};
   if (!end) return { base: null, clockMs: 0, positions: {}, epoch: 0, ...gap };
+  await tellEndings(options, end);
   const base = await saveBase(options, end);
   const fold = options.createFold(options.shard);
   fold.restore(end.snapshot.fold);
@@ -156,12 +169,19 @@ class StoppedError extends Error {
 }
 
 async function publish(options: BackfillOptions, outputs: readonly FoldOutput[]): Promise<void> {
-  const { predecessor } = options;
+  const { isQuiet, onQuiet } = options.predecessor;
+  onQuiet(outputs.filter(({ topic }) => isQuiet(topic)));
   options.outputs.push(
     0n,
-    outputs.filter(({ topic }) => !predecessor.isQuiet(topic)),
+    outputs.filter(({ topic }) => !isQuiet(topic)),
   );
   while (!options.outputs.hasRoom()) await settle(options);
+}
+
+/** At a place of its own, behind the last entry: the same when the back-fill is done again. */
+async function tellEndings(options: BackfillOptions, { snapshot, epoch, orderOffset }: Carried): Promise<void> {
+  const { clockMs } = snapshot.judge;
+  options.outputs.push(0n, await options.predecessor.endings({ shard: options.shard, epoch, orderOffset, clockMs }));
 }
 
 async function settle({ outputs, clock }: BackfillOptions): Promise<void> {
@@ -183,5 +203,9 @@ async function saveBase(options: BackfillOptions, { bytes, orderOffset, epoch }:
 const backfillLabel = 'backfill-v';
 
 /** The base of a new version was taken at a place of the old one's log: of its own log it says nothing. */
-export const isBackfillBase = ({ label }: { readonly label?: string }): boolean =>
-  label?.startsWith(backfillLabel) ?? false;
+export const isBackfillBase = (snapshot: { readonly label?: string }): boolean => backfilledFrom(snapshot) !== null;
+
+/** The version that such a base was filled from; null for any other snapshot. */
+export function backfilledFrom({ label }: { readonly label?: string }): number | null {
+  return label?.startsWith(backfillLabel) ? Number(label.slice(backfillLabel.length)) : null;
+}

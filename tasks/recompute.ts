@@ -28,7 +28,8 @@ export interface RecomputeOptions {
   readonly loadBase: (base: NonNullable<Genesis['base']>) => Promise<TaskSnapshot>;
   readonly clock: Clock;
   readonly queueBytesMax: number;
-  readonly onOutputs: (outputs: readonly FoldOutput[]) => void | Promise<void>;
+  /** Handed what each order record makes, with the clock as of then. */
+  readonly onOutputs: (outputs: readonly FoldOutput[], clockMs: number) => void | Promise<void>;
   /** What goes on after the last epoch starts from its state at that place, or at its end; given as `last`. */
   readonly following?: Place | 'end';
   /** Told of each range whose count or CRC is not what was ordered; folding goes on with what is there. */
@@ -149,7 +150,7 @@ async function foldAll(
       totals.entries += 1;
       totals.records += logRecord.record.ranges.reduce((sum, [, , , count]) => sum + count, 0);
     }
-    await options.onOutputs(outputs);
+    await options.onOutputs(outputs, replica.judgeState().clockMs);
     log.restored.observe(replica);
     reached.set(epoch, replica.nextOffset());
     if (replica.nextOffset() === until) carried = carry(replica.capture(), epoch, until);

@@ -5,17 +5,19 @@ import { archivedEpochs } from '../../sinks/clickhouse/archived.ts';
 import { hasLiveVersion, setLiveVersion, versionBefore } from '../../sinks/clickhouse/live-versions.ts';
 import type { Source } from '../../sources/source.ts';
 import type { Predecessor } from '../../tasks/backfill.ts';
+import { createAlertSwap } from './alert-swap.ts';
 import type { ServiceParts } from './parts.ts';
 
 /** What people and webhooks are told: not again for what is past. */
-const quietTopics: readonly string[] = [resultTopics.alerts, resultTopics.deliveries];
+export const quietTopics: readonly string[] = [resultTopics.alerts, resultTopics.deliveries];
 
 /** The version that this one takes over from; undefined: it is the first, or has run before. */
 export async function predecessorOf(
-  { infrastructure, config, epoch, logger }: ServiceParts,
+  parts: ServiceParts,
   { name, version, acceptsBehindMs }: AnyProcessor,
   openOrder: () => Promise<Source>,
 ): Promise<Predecessor | undefined> {
+  const { infrastructure, config, epoch, logger } = parts;
   const { clickhouse: client, isFreshBroker } = infrastructure;
   const { database } = config.clickhouse;
   const from = { client, database };
@@ -24,6 +26,7 @@ export async function predecessorOf(
   if (before === null) return undefined;
   const topic = orderTopic(name, before);
   const archived = await archivedEpochs(client, database, topic);
+  const alerts = createAlertSwap(parts, { pipeline: name, version, before });
   return {
     version: before,
     orderTopic: topic,
@@ -31,6 +34,8 @@ export async function predecessorOf(
     deadEpochs: isFreshBroker ? archived : archived.filter((one) => one !== epoch.incarnation),
     placeOf: ({ name: snapshot }) => parseSnapshotName(snapshot),
     isQuiet: (one) => quietTopics.includes(one),
+    onQuiet: alerts.observe,
+    endings: alerts.endings,
     async onBegin() {
       logger.info({ pipeline: name, from: before, to: version }, 'the new version is filled from the one before');
       if (!(await hasLiveVersion(from, name)))

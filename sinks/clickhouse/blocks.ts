@@ -89,7 +89,8 @@ function writePlace(to: RowBuffer, place: { topic: string; partition: number }, 
   to.i64(offset);
 }
 
-function writeResult(bufferOf: (table: TableName) => RowBuffer, result: StoredResult): void {
+/** A result as a row of its table. */
+export function writeResult(bufferOf: (table: TableName) => RowBuffer, result: StoredResult): void {
   switch (result.kind) {
     case 'window':
       return writeWindow(bufferOf('window_results'), result);

@@ -8,15 +8,33 @@ import type { ReadFrom } from './queries.ts';
 /** Alerts of a payment. */
 const alertsMax = 100;
 
+const columns = `pipeline, version, alert_id, transition, entity_type, entity_id, fingerprint, severity, title, reasons, hits,
+       toUnixTimestamp64Milli(first_event_time), toUnixTimestamp64Milli(last_event_time), payment_id, decision_payment_ids,
+       toUnixTimestamp64Milli(clock), revision, shard, epoch, order_offset, output_index, entry_id`;
+
 /** The alerts that named a payment in any of their transitions, each as it stands now, the newest first. */
 export async function alertsOn({ client, database }: ReadFrom, paymentId: string): Promise<readonly Alert[]> {
-  const query = `SELECT pipeline, version, alert_id, transition, entity_type, entity_id, fingerprint, severity, title, reasons, hits,
-       toUnixTimestamp64Milli(first_event_time), toUnixTimestamp64Milli(last_event_time), payment_id, decision_payment_ids,
-       toUnixTimestamp64Milli(clock), revision, shard, epoch, order_offset, output_index, entry_id
+  const query = `SELECT ${columns}
      FROM ${database}.alerts_final
      WHERE alert_id IN (SELECT alert_id FROM ${database}.alerts WHERE has(decision_payment_ids, {paymentId:String}))
      ORDER BY clock DESC, alert_id LIMIT {alertsMax:UInt32}`;
   const query_params = { paymentId, alertsMax };
+  const rows = await (await client.query({ query, query_params, format: 'JSONCompactEachRow' })).json<AlertRow>();
+  return rows.map(toAlert);
+}
+
+/** The alerts that the versions up to this one have told and not ended, the oldest first. */
+export async function liveAlerts(
+  { client, database }: ReadFrom,
+  pipeline: string,
+  version: number,
+): Promise<readonly Alert[]> {
+  const query = `SELECT * FROM (
+       SELECT ${columns} FROM ${database}.alerts FINAL
+       WHERE pipeline = {pipeline:String} AND version <= {version:UInt32}
+       ORDER BY version DESC, revision DESC LIMIT 1 BY alert_id)
+     WHERE transition IN ('raised', 'updated') ORDER BY revision, alert_id`;
+  const query_params = { pipeline, version };
   const rows = await (await client.query({ query, query_params, format: 'JSONCompactEachRow' })).json<AlertRow>();
   return rows.map(toAlert);
 }

@@ -9,7 +9,7 @@ import type { ProducerPosition } from '../../events/results.ts';
 export interface Message {
   /** The receiver's idempotency key. */
   readonly webhookId: string;
-  /** Deliveries of one alert keep their order. */
+  /** Deliveries of one alert keep their order, over versions of its pipeline too. */
   readonly alertKey: string;
   readonly alertId: string;
   readonly transition: AlertTransition;
@@ -23,10 +23,10 @@ export interface Message {
 
 /** The alert as a message; its body is made when it is asked for. */
 export function messageOf(alert: Alert): Message {
-  const { pipeline, version, alertId, transition, revision, clockMs, producer } = alert;
+  const { pipeline, alertId, transition, revision, clockMs, producer } = alert;
   return {
     webhookId: webhookIdOf(producer),
-    alertKey: `${pipeline} ${version} ${alertId}`,
+    alertKey: `${pipeline} ${alertId}`,
     ...{ alertId, transition, revision: BigInt(revision), clockMs },
     body: () => bodyOf(alert),
   };

@@ -22,7 +22,7 @@ export function createAlertsChannel(limits: LiveViewLimits & { readonly alertsMa
       const row = decodeRow(batch, index, 'alert');
       if (typeof row?.['alertId'] !== 'string') return false;
       const alert = row as unknown as Alert;
-      const id = `${alert.pipeline} ${alert.version} ${alert.alertId}`;
+      const id = `${alert.pipeline} ${alert.alertId}`;
       const isNew = !view.get(id);
       view.put({ id, revision: alert.revision, row: alert });
       if (isNew && held.push(id) > limits.alertsMax) view.expire(held.shift() ?? '');

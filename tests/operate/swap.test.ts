@@ -36,6 +36,8 @@ function predecessorOf(world: CalmWorld, seen: Swapped, order = world.broker): P
     ...{ version: 1, orderTopic: 'order', deadEpochs: [], placeOf: ({ name }) => parseSnapshotName(name) },
     order: createSimSource(order, process, noFaults),
     isQuiet: (topic) => topic === resultTopics.deadLetters,
+    onQuiet: () => {},
+    endings: () => Promise.resolve([]),
     onBegin: () => Promise.resolve(void (seen.began += 1)),
     onSwap: (watermarkMs) => Promise.resolve(void seen.swaps.push(watermarkMs)),
   };

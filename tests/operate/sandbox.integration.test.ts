@@ -1,0 +1,144 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startReceiver, testSecret, type Receiver } from '../../sinks/webhook/webhook-suite.ts';
+import { systemClock } from '../../telemetry/clock.ts';
+import { freePort } from '../free-port.ts';
+import { describeUnless, requireChdb, requireKafkaDriver } from '../requirements.ts';
+
+// Results made again beside a millrace that runs: a spy stands where webhooks would go, and live tables are counted.
+const program = fileURLToPath(new URL('../../cli/millrace.mjs', import.meta.url));
+const resultTables = ['window_results', 'late_records', 'dead_letters', 'decisions', 'alerts', 'deliveries', 'events'];
+
+interface Outcome {
+  readonly code: number;
+  readonly results: number;
+  readonly wouldTell: number;
+  readonly rejects: number;
+  readonly diff: number;
+  readonly tables: readonly { readonly table: string; readonly rows: number; readonly onlyLive: number }[];
+}
+
+describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'millrace verify --sandbox', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-sandbox-'));
+  let spy: Receiver;
+  let service: ChildProcess;
+  let env: NodeJS.ProcessEnv = {};
+  let url = '';
+  let clickhouseUrl = '';
+
+  beforeAll(async () => {
+    spy = await startReceiver();
+    const [port, clickhousePort] = [await freePort(), await freePort()];
+    [url, clickhouseUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${clickhousePort}`];
+    env = {
+      ...process.env,
+      UV_THREADPOOL_SIZE: '16',
+      MILLRACE_LOG_LEVEL: 'error',
+      MILLRACE_SERVER_PORT: String(port),
+      MILLRACE_EMBEDDED_CLICKHOUSE_PORT: String(clickhousePort),
+      MILLRACE_EMBEDDED_DATA_DIR: folder,
+      MILLRACE_WEBHOOKS_TERMINAL: 'off',
+      MILLRACE_WEBHOOKS_ENDPOINTS: JSON.stringify([
+        { name: 'spy', url: spy.url, secretRefs: ['env:HOOK_SECRET'], allowAddresses: ['127.0.0.1'] },
+      ]),
+      HOOK_SECRET: testSecret,
+    };
+    const args = ['start', '--no-demo', '--only', 'http,rules,revenue,fraud,webhook,clickhouse'];
+    service = spawn(process.execPath, [program, ...args], { env, stdio: 'ignore' });
+    await eventually('ready', async () => (await fetch(`${url}/readyz`)).status === 200);
+    const rules = `SELECT count() FROM millrace.events WHERE topic = 'millrace.rules'`;
+    await eventually('rules', async () => (await sql(rules)) !== '0');
+  }, 120_000);
+
+  afterAll(async () => {
+    const gone = once(service, 'exit');
+    service.kill('SIGTERM');
+    await gone;
+    await spy.close();
+    rmSync(folder, { recursive: true, force: true });
+  }, 30_000);
+
+  const sql = async (query: string): Promise<string> =>
+    (await (await fetch(clickhouseUrl, { method: 'POST', body: query })).text()).trim();
+  const sandbox = (...args: readonly string[]): Promise<Outcome> =>
+    new Promise((resolve, reject) => {
+      const child = execFile(process.execPath, [program, 'verify', '--sandbox', ...args], { env }, (_, out, err) => {
+        const line = out.trim().split('\n').at(-1) ?? '';
+        if (!line.startsWith('{')) return reject(new Error(err));
+        resolve({ ...(JSON.parse(line) as Outcome), code: child.exitCode ?? -1 });
+      });
+    });
+  const liveRows = async (): Promise<readonly string[]> =>
+    Promise.all(resultTables.map((table) => sql(`SELECT count() FROM millrace.${table} FINAL`)));
+
+  test(
+    '[K5] makes everything again without a webhook or a live row, and finds no difference',
+    { timeout: 180_000 },
+    async () => {
+      const startMs = systemClock.nowMs() - 3 * 3_600_000;
+      for (let i = 0; i < 60; i++)
+        await pay(url, `p-${i}`, { cardId: i < 8 ? 'attacked' : `card-${i % 7}`, eventTimeMs: startMs + i * 20_000 });
+      await eventually('a webhook', async () => spy.received.length > 0);
+      const counted = `SELECT sum(count) FROM millrace.revenue_final WHERE output = 'country_1h'`;
+      await eventually('all is counted', async () => (await sql(counted)) === '60');
+      await eventually(
+        'deliveries are recorded',
+        async () => Number(await sql('SELECT count() FROM millrace.deliveries FINAL')) >= spy.received.length,
+      );
+      const [before, calls] = [await liveRows(), spy.received.length];
+
+      const fraud = await sandbox('mine', '--pipeline', 'fraud');
+      const revenue = await sandbox('other', '--pipeline', 'revenue', '--json');
+      expect(fraud).toMatchObject({ code: 0, diff: 0, rejects: 0 });
+      expect(revenue).toMatchObject({ code: 0, diff: 0, rejects: 0, wouldTell: 0 });
+      expect(fraud.wouldTell).toBeGreaterThan(0);
+      expect(fraud.tables.find(({ table }) => table === 'decisions')?.rows).toBe(60);
+      expect(await sql('SELECT count() FROM millrace_sandbox_mine.decisions_final')).toBe('60');
+      expect(await sql(counted.replace('millrace.', 'millrace_sandbox_other.'))).toBe('60');
+      expect(await liveRows()).toEqual(before);
+      expect(spy.received).toHaveLength(calls);
+
+      // A live row that is not what was made is found; so is what lies in a range alone.
+      await sql(
+        `INSERT INTO millrace.decisions SELECT * REPLACE (score + 1 AS score) FROM millrace.decisions FINAL WHERE payment_id = 'p-9'`,
+      );
+      expect(await sandbox('mine', '--pipeline', 'fraud')).toMatchObject({ code: 1, diff: 2 });
+      const nothing = await sandbox('mine', '--pipeline', 'fraud', '--to', '2020-01-01T00:00:00Z');
+      expect(nothing).toMatchObject({ code: 0, results: 0, diff: 0 });
+    },
+  );
+
+  test('says what is wrong with its flags', { timeout: 60_000 }, async () => {
+    await expect(sandbox('mine')).rejects.toThrow('--pipeline');
+    await expect(sandbox('a-b', '--pipeline', 'fraud')).rejects.toThrow('letters, digits and underscores');
+    await expect(sandbox('mine', '--pipeline', 'none')).rejects.toThrow('no pipeline none');
+    await expect(sandbox('mine', '--pipeline', 'fraud', '--from', 'noon')).rejects.toThrow('noon is no time');
+  });
+});
+
+async function pay(
+  url: string,
+  id: string,
+  { cardId, eventTimeMs }: { readonly cardId: string; readonly eventTimeMs: number },
+): Promise<void> {
+  const event = {
+    ...{ id, type: 'payment', version: 2, source: 'test', eventTimeMs, key: cardId, merchantId: 'm' },
+    ...{ amountMinor: 150, currency: 'EUR', cardId, country: 'IS' },
+  };
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/v1/decide`, { method: 'POST', headers, body: JSON.stringify(event) });
+  expect(response.status).toBe(200);
+}
+
+async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + 60_000;
+  while (!(await isSo().catch(() => false))) {
+    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
+    await systemClock.sleep(200);
+  }
+}
