@@ -34,6 +34,16 @@ export class OracleSeries {
   private readonly promised = horizons.map(() => new Map<number, OracleForecast>());
   private readonly detector = { seen: 0, run: 0, tails: [2.807, 2.807] as [number, number], row: 0 };
   private readonly judgedMinutes: { readonly at: number; error: number; naive: number; isInside: boolean }[] = [];
+  private readonly judged = new Map<
+    number,
+    {
+      readonly said: OracleForecast;
+      readonly deviation: number;
+      readonly run: number;
+      readonly tails: readonly [number, number];
+      readonly isWarm: boolean;
+    }
+  >();
   private before: number | null = null;
   alarms: number[] = [];
   isMuted = false;
@@ -54,6 +64,8 @@ export class OracleSeries {
       return { actual, forecast: actual, low: actual, high: actual, score: 0, isAnomaly: false };
     }
     const deviation = Math.max(1.2533 * this.usualError(at), this.chance(said.forecast, count));
+    const { run, tails, seen } = this.detector;
+    this.judged.set(at, { said, deviation, run, tails, isWarm: seen >= 60 });
     const { score, isAnomaly } = this.detect(at, actual, said.forecast, deviation);
     const { row } = this.detector;
     const most = 3 * deviation;
@@ -65,6 +77,20 @@ export class OracleSeries {
     });
     this.learn(at, actual, believed);
     return { ...said, actual, score: rounded(score), isAnomaly };
+  }
+
+  /** The closed minute as it is with what came late: held against the forecast, and by the detector, of then. */
+  correct(at: number, sum: number, count: number): OracleMinute | null {
+    if (this.metric === 'decline_rate' && count === 0) return null;
+    const actual = { revenue: sum, volume: count, decline_rate: rounded(sum / count) }[this.metric];
+    const judged = this.judged.get(at);
+    if (!judged) return { actual, forecast: actual, low: actual, high: actual, score: 0, isAnomaly: false };
+    const { said, deviation, run, tails, isWarm } = judged;
+    const apart = (actual - said.forecast) / deviation;
+    const lasting = Math.abs(run + 0.2 * (Math.min(4, Math.max(-4, apart)) - run)) / (1 / 3);
+    const alone = Math.abs(actual - said.forecast) / deviation;
+    const score = 2.807 * Math.max(alone / tails[0], lasting / tails[1]);
+    return { ...said, actual, score: rounded(score), isAnomaly: isWarm && score >= 6 };
   }
 
   /** What is then said of the minutes 1, 15 and 60 ahead. */

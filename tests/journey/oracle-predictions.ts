@@ -58,6 +58,7 @@ export function predictionsOracle(input: JourneyInput, fraud: FraudOracles): Jou
         clocks.decisions.advance(clocks.payments.watermarkMs);
         money.advance(clocks.payments.publishUpTo(entry, entry.records.length > 0));
         rates.advance(clocks.decisions.publishUpTo(entry, false));
+        for (const group of [money, rates]) group.correctEntry();
         for (const group of [money, rates]) group.endEntry();
         told.end();
       }
@@ -147,6 +148,9 @@ class Told {
 class OracleGroup {
   private readonly series: readonly { readonly metric: keyof typeof keysOf; readonly one: OracleSeries }[];
   private readonly minutes = new Map<number, { sum: number; count: number }>();
+  /** Minutes that are over, and those of them to which something was added in this entry. */
+  private readonly closed = new Map<number, { sum: number; count: number }>();
+  private readonly changed = new Set<number>();
   private nextMs = -1;
   private closedAny = false;
   private empty = 0;
@@ -161,11 +165,13 @@ class OracleGroup {
 
   add(timeMs: number, amount: number, watermarkMs: number): void {
     const at = timeMs - (timeMs % minute);
-    if (at + minute + latenessMs <= watermarkMs) throw new Error('the oracle knows no late records');
+    // Partitions that come back one by one after a pause make such ones when hours of event time pass in a second.
+    if (at + minute + latenessMs <= watermarkMs) return;
     if (this.nextMs < 0 || (!this.closedAny && at < this.nextMs)) this.nextMs = at;
-    if (at < this.nextMs) throw new Error('the oracle knows no corrections');
-    const { sum, count } = this.minutes.get(at) ?? { sum: 0, count: 0 };
-    this.minutes.set(at, { sum: sum + amount, count: count + 1 });
+    const minutes = at < this.nextMs ? this.closed : this.minutes;
+    const { sum, count } = minutes.get(at) ?? { sum: 0, count: 0 };
+    minutes.set(at, { sum: sum + amount, count: count + 1 });
+    if (minutes === this.closed) this.changed.add(at);
   }
 
   advance(upToMs: number): void {
@@ -178,6 +184,7 @@ class OracleGroup {
         continue;
       }
       this.minutes.delete(at);
+      this.closed.set(at, held ?? { sum: 0, count: 0 });
       this.closedAny = true;
       this.nextMs = at + minute;
       this.newestOfEntry = at;
@@ -210,6 +217,21 @@ class OracleGroup {
   private tellScore(metric: string, key: string, one: OracleSeries, at: number): void {
     const score = one.liveScore();
     if (score) this.told.say(`score ${metric} ${key} ${at}`, [...score, one.alarms.length, one.isMuted ? 1 : 0]);
+  }
+
+  correctEntry(): void {
+    for (const { metric, one } of this.series)
+      for (const at of this.changed) {
+        const { sum, count } = this.closed.get(at) ?? { sum: 0, count: 0 };
+        const corrected = one.correct(at, sum, count);
+        if (!corrected) continue;
+        const { forecast, low, high, actual, score, isAnomaly } = corrected;
+        for (const key of keysOf[metric]) {
+          this.told.say(`${metric} ${key} ${at} 0`, [forecast, low, high, actual, score, isAnomaly ? 1 : 0]);
+          this.told.alerts.correct(`${metric}/${key}`, at, corrected);
+        }
+      }
+    this.changed.clear();
   }
 
   endEntry(): void {

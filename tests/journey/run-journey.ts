@@ -57,6 +57,7 @@ const lookEveryMs = 50;
 /** Replays run many times faster than live: so do their snapshots. */
 const snapshotEveryMs = 2_000;
 const looksMax = 3;
+const idleMs = 600_000;
 
 /** A closing of parts in the opposite order of their opening. */
 type Closing = (() => Promise<unknown>)[];
@@ -124,6 +125,8 @@ async function openJourney(options: JourneyOptions, closing: Closing, ending: Ab
       MILLRACE_EMBEDDED_DATA_DIR: folder,
       MILLRACE_SERVER_PORT: String(await freePort()),
       MILLRACE_LOG_LEVEL: 'warn',
+      // At full speed hours of event time pass in a second: who waits for the gate for ten of them is not idle.
+      MILLRACE_TIME_IDLE_MS: String(idleMs),
       ...(options.isFoldBroken && { MILLRACE_BREAK: 'fold' }),
     },
     systemClock,
