@@ -113,8 +113,9 @@ function createSimStore(world: World, process: SimProcess): CheckpointStore {
       world.snapshots++;
       if (world.lastSaver !== '' && world.lastSaver !== process.name) faults.count('snapshot_by_another');
       world.lastSaver = process.name;
-      // The one snapshot that a new epoch starts from has no one before it: rotten, it takes an operator again.
-      const mayRot = faults.isOn() && world.epoch.current === 1;
+      // The one snapshot that a new epoch starts from has no one before it: rotten, it takes an operator again. Nor does anything rot
+      // under an operator's hands.
+      const mayRot = faults.isOn() && !world.isHandsOn && world.epoch.current === 1;
       const damage = mayRot && faults.random() < 0.05 ? disk.rot() : null;
       if (damage) faults.count(damage);
       return saved;
