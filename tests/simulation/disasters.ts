@@ -172,8 +172,9 @@ function createOperator(world: World): Operator {
           world.epoch = { current: epoch, incarnation: world.epoch.incarnation ?? 1, openNew: false };
           return;
         } catch (error) {
-          // Beyond the end of the log: the one before it.
-          if (!(error instanceof OperateError) || error.code !== 'foreign') throw error;
+          // Beyond the end of the log, or let go by retention meanwhile: the one before it.
+          const isGone = error instanceof OperateError && (error.code === 'foreign' || error.code === 'unknown');
+          if (!isGone) throw error;
         }
       }
       wrong.add('RESTORE finds no snapshot');
