@@ -16,7 +16,7 @@ export const nativeCode = {
 const table: ReadonlyMap<number, KafkaErrorCode> = new Map([
   ...codes(
     'kafka_unavailable',
-    [-195, -193, -187, -184, -183, -180, 2, 5, 6, 8, 9, 13, 14, 15, 16, 19, 20, 27, 41, 56, 72],
+    [-195, -193, -187, -184, -183, -180, 2, 5, 6, 8, 9, 13, 14, 15, 16, 19, 20, 27, 41, 56, 72, 74, 75],
   ),
   ...codes('kafka_timed_out', [-192, -185, -166, 7]),
   ...codes('kafka_not_authorised', [-181, -169, 29, 30, 31, 33, 34, 53, 54, 58, 65]),
