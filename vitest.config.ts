@@ -14,7 +14,5 @@ export default defineConfig({
     testTimeout: 90_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
-    // A machine that does other work too: what fails by time alone gets a second try there, and the report names it (retry x1).
-    retry: process.env['CI'] ? 1 : 0,
   },
 });
