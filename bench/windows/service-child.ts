@@ -2,6 +2,7 @@
 // everything as JSON in its first argument; prints one line of JSON.
 import { readFileSync } from 'node:fs';
 import { createFsStore } from '../../checkpoints/fs.ts';
+import { readAscii } from '../../cli/start/decoder-of.ts';
 import { createDecoder } from '../../events/compiled/decoder.ts';
 import { openKafka } from '../../kafka/open.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
@@ -57,8 +58,6 @@ const logger = createLogger('warn', false);
 const metrics = createMetrics();
 const clock = systemClock;
 const kafka = await openKafka({ driver, reader, brokers, clientId: setup.name, logger, metrics, clock });
-const { latin1Slice } = Buffer.prototype;
-const readAscii = (bytes: Uint8Array, start: number, end: number): string => latin1Slice.call(bytes, start, end);
 const fieldsRead = Object.fromEntries([...cardEvents.keys()].map((type) => [type, ['amountMinor']]));
 const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
 

@@ -37,4 +37,5 @@ export function decoderOf(
 }
 
 const { latin1Slice } = Buffer.prototype;
-const readAscii = (bytes: Uint8Array, start: number, end: number): string => latin1Slice.call(bytes, start, end);
+/** Bytes of ASCII as a string of its own. */
+export const readAscii = (bytes: Uint8Array, start: number, end: number): string => latin1Slice.call(bytes, start, end);
