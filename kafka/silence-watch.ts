@@ -8,8 +8,13 @@ import type { ReaderStream } from './reader-stream.ts';
 const silenceMs = 5_000;
 /** An answer of the broker takes milliseconds: who is silent for so long may have been told, and we not. */
 const beginningMs = 1_000;
+/** The same of a partition that has spoken: most are silent because nothing comes. */
+const quietMs = 10_000;
 
-/** Looks at a stream that was assigned now, until it has heard something. Where it cannot, it is failed and `letGo` is called. */
+/**
+ * Looks at a stream that was assigned now: whether its topic exists until it has heard something, and whether what it waits for
+ * is still there whenever it is silent. Where it cannot go on, it is failed and `letGo` is called.
+ */
 export function watchSilence(
   context: KafkaContext,
   client: NativeConsumer,
@@ -17,6 +22,7 @@ export function watchSilence(
   letGo: (stream: ReaderStream) => void,
 ): void {
   const isSilent = (): boolean => !stream.wasInRange && stream.phase === 'reading';
+  const waits = (): boolean => stream.phase === 'reading' && !stream.isFull;
   const again = (look: () => Promise<void>, afterMs: number): void =>
     void setTimeout(() => void look(), afterMs).unref();
 
@@ -29,15 +35,20 @@ export function watchSilence(
     else stream.fail('topic_missing', `${stream.name} does not exist: ${stream.topic} has ${count} partitions`);
     letGo(stream);
   };
-  // The driver drops an error that comes behind messages in one `consume`: a partition that begins beyond the position asked for would
-  // then be silent for ever.
+  // The driver drops an error that comes behind messages, of whatever partition, in one `consume`: a partition that begins beyond the
+  // position would then be silent for ever.
+  let lookedAtOffset = -1;
   const lookForBeginning = async (): Promise<void> => {
-    if (!isSilent()) return;
-    const range = await queryRange(context, client, stream).catch(() => null);
-    if (!isSilent()) return;
-    if (range === null || stream.nextOffset >= range.low) return again(lookForBeginning, beginningMs);
-    judgeRange(stream, range.low, range.high);
-    letGo(stream);
+    if (stream.phase === 'closed' || stream.phase === 'failed') return;
+    if (isSilent() || (waits() && stream.nextOffset === lookedAtOffset)) {
+      const range = await queryRange(context, client, stream).catch(() => null);
+      if (range !== null && waits() && stream.nextOffset < range.low) {
+        judgeRange(stream, range.low, range.high);
+        return letGo(stream);
+      }
+    }
+    lookedAtOffset = waits() ? stream.nextOffset : -1;
+    again(lookForBeginning, stream.wasInRange ? quietMs : beginningMs);
   };
   again(lookForTopic, silenceMs);
   again(lookForBeginning, beginningMs);

@@ -45,13 +45,14 @@ test('a death by signal becomes 128 and its number', async () => {
 
 test('the same Ctrl-C from terminal and npm reaches the child once, a later one again', async () => {
   const counting = `let n = 0;
-    process.on('SIGINT', () => { n += 1; console.log('signal ' + n + ' at ' + performance.now()); if (n === 2) process.exit(3); });
+    process.on('SIGINT', () => { n += 1; console.log('signal ' + n + ' at ' + performance.now()); if (n === 2) setTimeout(() => process.exit(3), 300); });
     setInterval(() => {}, 1000); console.log('ready');`;
   const { child, output, seen: hasSeen } = runner(program('counting.mjs', counting));
   await hasSeen('ready');
   const timer = setInterval(() => child.kill('SIGINT'), 20);
-  const [code] = await once(child, 'exit');
+  await hasSeen('signal 2');
   clearInterval(timer);
+  const [code] = await once(child, 'exit');
   expect(code).toBe(3);
   const [first = 0, second = 0] = [...output().matchAll(/signal \d at (\S+)/g)].map((match) => Number(match[1]));
   expect(second - first).toBeGreaterThan(500);

@@ -7,9 +7,19 @@ import { judge } from './judge.ts';
 import { createOrderAppender, createOrderReader } from './order-log.ts';
 import type { OrderReader } from './order-log.ts';
 import { ParkError } from './park.ts';
-import { type Carried, type Carrying, type Place, carry, carrying, recompute } from './recompute.ts';
+import {
+  type Carried,
+  type Carrying,
+  type Place,
+  type RecomputeOptions,
+  type Recomputed,
+  carry,
+  carrying,
+  recompute,
+} from './recompute.ts';
 import { createReplica } from './replica.ts';
 import type { Replica } from './replica.ts';
+import type { TaskSnapshot } from './snapshot.ts';
 
 /** The pipeline version that a new one takes over from. */
 export interface Predecessor {
@@ -20,6 +30,8 @@ export interface Predecessor {
   /** The incarnations of its order log that the archive holds and that are no more, oldest first. */
   readonly deadEpochs: readonly number[];
   readonly placeOf: (base: NonNullable<Genesis['base']>) => Place | null;
+  /** The archived order log of the version that it was back-filled from itself, when `base` is where that was done; else null. */
+  readonly olderLog: (base: NonNullable<Genesis['base']>) => Promise<OlderLog | null>;
   /** What is told to people and webhooks: not told again for what is past. */
   readonly isQuiet: (topic: string) => boolean;
   /** Handed what is not told again. */
@@ -30,6 +42,13 @@ export interface Predecessor {
   readonly onBegin: () => Promise<void>;
   /** Called once the new version knows everything that the old one told, with its watermark: from there on it is live. */
   readonly onSwap: (watermarkMs: number) => Promise<void>;
+}
+
+/** An order log that is ended: archived as a whole. */
+export interface OlderLog {
+  readonly orderTopic: string;
+  /** Its incarnations that the archive holds, oldest first. */
+  readonly epochs: readonly number[];
 }
 
 /** Where the new version takes over: after every output of the old log's entries. */
@@ -58,21 +77,14 @@ export async function backfill(options: BackfillOptions): Promise<EpochStart & {
   await predecessor.onBegin();
   const live = predecessor.order && (await livePart(options, predecessor.order));
   const following = live ? (live.restored.first ?? undefined) : 'end';
-  const dead = await recompute({
-    ...options,
-    orderPartition: orderPartitionOf(options),
-    epochs: predecessor.deadEpochs,
-    archive: (epoch) => archiveOf(options, epoch),
-    placeOf: predecessor.placeOf,
-    loadBase: ({ name }) => Promise.reject(new ParkError('base_missing', `${name}: nothing archived leads to it`)),
+  const older = olderStates(options);
+  const dead = await recomputeLog(options, older, {
+    ...{ orderTopic: predecessor.orderTopic, epochs: predecessor.deadEpochs },
     ...(following !== undefined && { following }),
-    onOutputs: (outputs) => publish(options, outputs),
-    onChanged: ([partition]) => {
-      throw new ParkError('crc_mismatch', `${partition} is not archived as it was ordered`);
-    },
   });
-  const end = live ? await takeOver(options, live, dead.last) : dead.last;
-  const gap = dead.gaps.length > 0 ? { gap: dead.gaps.join('; ') } : {};
+  const end = live ? await takeOver(options, live, { last: dead.last, older }) : dead.last;
+  const gaps = [...older.gaps, ...dead.gaps];
+  const gap = gaps.length > 0 ? { gap: gaps.join('; ') } : {};
   if (!end) return { base: null, clockMs: 0, positions: {}, epoch: 0, ...gap };
   await tellEndings(options, end);
   const base = await saveBase(options, end);
@@ -81,6 +93,57 @@ export async function backfill(options: BackfillOptions): Promise<EpochStart & {
   await predecessor.onSwap(fold.watermarkMs());
   const { clockMs, positions, epoch } = end.snapshot.judge;
   return { base, clockMs, positions: live ? positions : {}, epoch: epoch + 1, ...gap };
+}
+
+/** The states that versions before the predecessor left to the one after them. */
+interface OlderStates {
+  readonly gaps: string[];
+  find(base: NonNullable<Genesis['base']>): Promise<TaskSnapshot>;
+}
+
+/**
+ * What a version was back-filled to is the state of a fold of that version: for this one it is made again from the archived log
+ * that it was made from, with what comes out of it, and so on back to the first version.
+ */
+function olderStates(options: BackfillOptions): OlderStates {
+  const made = new Map<string, Promise<TaskSnapshot>>();
+  const gaps: string[] = [];
+  const make = async (name: string, log: OlderLog): Promise<TaskSnapshot> => {
+    const { last, gaps: found } = await recomputeLog(options, states, { ...log, following: 'end' });
+    gaps.push(...found);
+    if (last) return last.snapshot;
+    throw new ParkError('base_missing', `${name}: ${log.orderTopic}, which leads to it, is not archived`);
+  };
+  const states: OlderStates = {
+    gaps,
+    async find(base) {
+      const log = await options.predecessor.olderLog(base);
+      if (!log) throw new ParkError('base_missing', `${base.name}: nothing archived leads to it`);
+      const known = made.get(base.name) ?? make(base.name, log);
+      made.set(base.name, known);
+      return known;
+    },
+  };
+  return states;
+}
+
+function recomputeLog(
+  options: BackfillOptions,
+  older: OlderStates,
+  log: OlderLog & Pick<RecomputeOptions, 'following'>,
+): Promise<Recomputed> {
+  return recompute({
+    ...options,
+    ...{ orderPartition: { topic: log.orderTopic, partition: options.shard }, epochs: log.epochs },
+    ...(log.following !== undefined && { following: log.following }),
+    archive: (epoch) => archiveOf(options, epoch),
+    placeOf: options.predecessor.placeOf,
+    loadBase: (base) => older.find(base),
+    onOutputs: (outputs) => publish(options, outputs),
+    onChanged: ([partition]) => {
+      throw new ParkError('crc_mismatch', `${partition} is not archived as it was ordered`);
+    },
+  });
 }
 
 const orderPartitionOf = ({ predecessor, shard }: BackfillOptions): TopicPartition => ({
@@ -108,7 +171,11 @@ async function livePart(options: BackfillOptions, order: Source): Promise<LivePa
 }
 
 /** Follows the live log, ends it once it is read, and folds up to that end. */
-async function takeOver(options: BackfillOptions, live: LivePart, last: Carried | null): Promise<Carried> {
+async function takeOver(
+  options: BackfillOptions,
+  live: LivePart,
+  { last, older }: { readonly last: Carried | null; readonly older: OlderStates },
+): Promise<Carried> {
   const { clock, queueBytesMax, shard, createFold, failpoint } = options;
   const inputs = createInputs({ source: options.inputs, clock, queueBytesMax, onArrival: () => {} });
   const replica = createReplica({
@@ -117,8 +184,7 @@ async function takeOver(options: BackfillOptions, live: LivePart, last: Carried 
       const place = options.predecessor.placeOf(base);
       const isLast = last !== null && place?.epoch === last.epoch && place.orderOffset === last.orderOffset;
       const snapshot = isLast ? last.snapshot : live.restored.find(place);
-      if (snapshot) return Promise.resolve(snapshot);
-      return Promise.reject(new ParkError('base_missing', `${base.name}: nothing archived leads to it`));
+      return snapshot ? Promise.resolve(snapshot) : older.find(base);
     },
   });
   const topicPartition = orderPartitionOf(options);

@@ -4,7 +4,7 @@ import type { AnyProcessor } from '../../processors/index.ts';
 import { archivedEpochs } from '../../sinks/clickhouse/archived.ts';
 import { hasLiveVersion, setLiveVersion, versionBefore } from '../../sinks/clickhouse/live-versions.ts';
 import type { Source } from '../../sources/source.ts';
-import type { Predecessor } from '../../tasks/backfill.ts';
+import { backfilledFrom, type Predecessor } from '../../tasks/backfill.ts';
 import { createAlertSwap } from './alert-swap.ts';
 import type { ServiceParts } from './parts.ts';
 
@@ -33,6 +33,12 @@ export async function predecessorOf(
     order: isFreshBroker ? null : await openOrder(),
     deadEpochs: isFreshBroker ? archived : archived.filter((one) => one !== epoch.incarnation),
     placeOf: ({ name: snapshot }) => parseSnapshotName(snapshot),
+    async olderLog({ name: snapshot }) {
+      const from = backfilledFrom(parseSnapshotName(snapshot) ?? {});
+      if (from === null) return null;
+      const older = orderTopic(name, from);
+      return { orderTopic: older, epochs: await archivedEpochs(client, database, older) };
+    },
     isQuiet: (one) => quietTopics.includes(one),
     onQuiet: alerts.observe,
     endings: alerts.endings,

@@ -3,7 +3,7 @@ import { parseSnapshotName } from '../../checkpoints/name.ts';
 import type { WindowResult } from '../../events/results.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { Fold } from '../../tasks/contract.ts';
-import type { Predecessor } from '../../tasks/backfill.ts';
+import { backfilledFrom, type Predecessor } from '../../tasks/backfill.ts';
 import type { TaskServiceOptions } from '../../tasks/options.ts';
 import { T0, payment, revenuePipeline } from '../fold/cases.ts';
 import { createSimBroker, createSimSource } from '../simulation/broker.ts';
@@ -35,6 +35,10 @@ function predecessorOf(world: CalmWorld, seen: Swapped, order = world.broker): P
   return {
     ...{ version: 1, orderTopic: 'order', deadEpochs: [], placeOf: ({ name }) => parseSnapshotName(name) },
     order: createSimSource(order, process, noFaults),
+    olderLog: ({ name }) =>
+      Promise.resolve(
+        backfilledFrom(parseSnapshotName(name) ?? {}) === 1 ? { orderTopic: 'order', epochs: [0] } : null,
+      ),
     isQuiet: (topic) => topic === resultTopics.deadLetters,
     onQuiet: () => {},
     endings: () => Promise.resolve([]),
@@ -45,7 +49,8 @@ function predecessorOf(world: CalmWorld, seen: Swapped, order = world.broker): P
 
 function worldWithPayments() {
   const world = createCalmWorld();
-  for (const topic of ['payments', 'order2', ...Object.values(resultTopics)]) world.broker.createTopic(topic, 1);
+  for (const topic of ['payments', 'order2', 'order3', ...Object.values(resultTopics)])
+    world.broker.createTopic(topic, 1);
   let sent = 0;
   const pay = (atMs = world.time.nowMs()): void => {
     const event = payment({ atMs: atMs - T0, source: `n${sent++}` });
@@ -59,14 +64,15 @@ function worldWithPayments() {
   return { world, pay, rows, sent: () => sent };
 }
 
-/** The only member, of the new version's order topic. */
-const membership: TaskServiceOptions['membership'] = {
+/** The only member, of a new version's order topic. */
+const membershipOf = (topic: string): TaskServiceOptions['membership'] => ({
   kind: 'solo',
-  start: (handlers) => Promise.resolve(handlers.assigned([{ topic: 'order2', partition: 0 }])),
+  start: (handlers) => Promise.resolve(handlers.assigned([{ topic, partition: 0 }])),
   commit: () => Promise.resolve(),
   committed: () => Promise.resolve([]),
   close: () => Promise.resolve(),
-};
+});
+const membership = membershipOf('order2');
 const tuning = { snapshotEveryMs: 2_000, idleMs: 5_000 };
 const asVersion2 = (world: CalmWorld, seen: Swapped, more: Partial<TaskServiceOptions> = {}) =>
   world.start({
@@ -172,6 +178,44 @@ describe('a new version of a pipeline', () => {
       const third = second.shard().epoch;
       expect(third).toBe(1);
     }
+  });
+
+  it('[B6] takes over from a version that took over itself: the state of the first is made again from its archived log', async () => {
+    const { world, pay, rows, sent } = worldWithPayments();
+    const feed = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        pay();
+        await world.run(5_000);
+      }
+    };
+    world.start({ createFold: () => revenueOf(1), tuning });
+    await feed(30);
+    asVersion2(world, { began: 0, swaps: [] });
+    await feed(30);
+    const seen: Swapped = { began: 0, swaps: [] };
+    const archive = createSimSource(world.broker, createSimProcess(world.time, 'archive'), noFaults);
+    const third = world.start({
+      ...{ createFold: () => revenueOf(3), orderTopic: 'order3', membership: membershipOf('order3'), tuning },
+      predecessor: { ...predecessorOf(world, seen), version: 2, orderTopic: 'order2' },
+      archive: () => archive,
+    });
+    await world.until('owner', () => third.shard().state === 'owner');
+    await feed(40);
+    expect(seen.swaps).toHaveLength(1);
+    expect(third.shard()).toMatchObject({ parked: null, epoch: 2, totals: { records: sent() } });
+    // Every window from the first payment on is told under the third version, with what the two before it counted.
+    const newest = new Map(rows().flatMap((row) => (row.version === 3 ? [[row.windowStartMs, row] as const] : [])));
+    const counted = [...newest.values()].reduce((sum, { values }) => sum + Number(values['count']), 0);
+    expect(counted).toBeGreaterThanOrEqual(sent() - 12);
+    const countsOf = (version: number) =>
+      new Map(
+        rows().flatMap((row) =>
+          row.version === version && row.state === 'final' ? [[row.windowStartMs, row.values] as const] : [],
+        ),
+      );
+    const finals = countsOf(3);
+    for (const version of [1, 2])
+      for (const [startMs, values] of countsOf(version)) expect(finals.get(startMs)).toEqual(values);
   });
 
   it('[B6] on a new broker makes its state from the archived logs alone', async () => {
