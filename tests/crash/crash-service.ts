@@ -1,5 +1,6 @@
-// The processing service of `npm run verify:crash`: the numbered pipeline and the ClickHouse sink, wired as `millrace start` does, in a
-// process for the harness to kill. Configured by environment; reports its task's status over the channel to its parent.
+// The processing service of `npm run verify:crash`: the numbered pipeline, the ClickHouse sink and, where a receiver is named, the webhooks,
+// wired as `millrace start` does, in a process for the harness to kill. Configured by environment; reports its task's status over the
+// channel to its parent.
 import { join } from 'node:path';
 import { createFsStore } from '../../checkpoints/fs.ts';
 import type { Page } from '../../cli/start/edges.ts';
@@ -7,14 +8,16 @@ import { startInfrastructure } from '../../cli/start/infrastructure.ts';
 import { prepare } from '../../cli/start/prepare.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
 import { supervise } from '../../cli/start/supervisor.ts';
+import { hasWebhooks } from '../../cli/start/webhook-endpoints.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import type { TaskServiceStatus } from '../../tasks/service.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
-import type { CrashStatus } from './service-process.ts';
+import { alerting } from './alerting-processor.ts';
 import { numbered } from './numbered-processor.ts';
+import type { CrashStatus } from './service-process.ts';
 
 const reportEveryMs = 50;
 
@@ -24,7 +27,8 @@ const context = { config, env, clock: systemClock, logger: createLogger('warn', 
 const { allowedLatenessMs, provisionalEveryMs } = config.time;
 const { keysMax } = config.limits;
 // It takes payments alone, as `eventTypes` says; `ofTypes` stands before it.
-const processor = numbered({ allowedLatenessMs, provisionalEveryMs, keysMax }) as unknown as AnyProcessor;
+const plain = numbered({ allowedLatenessMs, provisionalEveryMs, keysMax });
+const processor = (hasWebhooks(config) ? alerting(plain, allowedLatenessMs) : plain) as unknown as AnyProcessor;
 const running = [processor];
 const infrastructure = await startInfrastructure(context, running);
 const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');
@@ -32,7 +36,7 @@ const store = await createFsStore({ folder, keep: config.snapshots.keep, clock: 
 const epoch = await prepare(context, infrastructure, { running, store });
 const recipes = serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, {} as Page);
 const services = recipes
-  .filter(({ name }) => name === processor.name || name === 'clickhouse')
+  .filter(({ name }) => [processor.name, 'webhook', 'clickhouse'].includes(name))
   .map(({ name, build }) => supervise(name, build, context));
 
 const report = setInterval(() => {

@@ -7,6 +7,7 @@ import { connectGate } from '../../embedded/gate-client.ts';
 import { inputTopics, orderTopic, readingGroups, taskGroup, type PipelineTopics } from '../../events/topics.ts';
 import type { Kafka, KafkaDriver, KafkaReader, Producer } from '../../kafka/contract.ts';
 import { openKafka } from '../../kafka/open.ts';
+import { startReceiver, testSecret, type Receiver } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
@@ -37,6 +38,8 @@ export interface CrashRig {
   readonly snapshotsDir: string;
   /** Between the services and a real broker, if it was asked for. */
   readonly proxy: KafkaProxy | null;
+  /** Told by the services about alerts, if that was asked for. */
+  readonly receiver: Receiver | null;
   /** To be opened once the service has made its topics. */
   openMeter(): Promise<LagMeter>;
   close(): Promise<void>;
@@ -48,6 +51,8 @@ export interface RigOptions {
   readonly broker: 'real' | 'embedded';
   /** The services reach the real broker by a proxy that can drop everything. */
   readonly hasProxy?: boolean;
+  /** The pipeline raises alerts, and a receiver is told about them. */
+  readonly hasWebhooks?: boolean;
   /** More of the service's environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
@@ -57,8 +62,8 @@ export interface RigOptions {
 export const sessionTimeoutMs = 2_000;
 const snapshotEveryMs = 1_000;
 
-/** Which broker it is to be: the real one unless told otherwise, or it cannot be had (said with the reason). */
-export function chooseBroker(wanted: string | undefined, say: (line: string) => void): 'real' | 'embedded' {
+/** Which broker it is to be: the real one where nothing is wanted, unless it cannot be had (said with the reason). */
+export function chooseBroker(wanted: '' | 'real' | 'embedded', say: (line: string) => void): 'real' | 'embedded' {
   if (wanted === 'embedded') return 'embedded';
   const jars = brokerJars();
   if (jars.kind === 'here') return 'real';
@@ -98,6 +103,8 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
   const producer = await kafka.producer({ lingerMs: 5, ...(gate && { gate }) });
   if (isEmbedded) for (const topic of inputTopics) await producer.partitionCount(topic);
   const snapshotsDir = join(folder, 'snapshots');
+  const receiver = options.hasWebhooks ? await startReceiver() : null;
+  closing.push(async () => receiver?.close());
   const env = {
     MILLRACE_KAFKA_BROKERS: proxy?.brokers ?? brokers,
     MILLRACE_KAFKA_GATE: gateAddress,
@@ -109,6 +116,7 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
     MILLRACE_SNAPSHOTS_DIR: snapshotsDir,
     MILLRACE_SNAPSHOTS_EVERY_MS: String(snapshotEveryMs),
     MILLRACE_EMBEDDED_DATA_DIR: folder,
+    ...(receiver && webhookEnv(receiver)),
     ...options.env,
   };
   const services: ServiceProcess[] = [];
@@ -120,8 +128,16 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
   };
   const service = addService();
   const openMeter = (): Promise<LagMeter> => createLagMeter(kafka, [numberedTopics]);
-  return { broker, clickhouse, kafka, producer, service, services, addService, snapshotsDir, proxy, openMeter };
+  const around = { broker, clickhouse, kafka, producer, proxy, receiver };
+  return { ...around, service, services, addService, snapshotsDir, openMeter };
 }
+
+const webhookEnv = (receiver: Receiver): Readonly<Record<string, string>> => ({
+  MILLRACE_WEBHOOKS_ENDPOINTS: JSON.stringify([
+    { name: 'receiver', url: receiver.url, secretRefs: ['env:HOOK_SECRET'], allowAddresses: ['127.0.0.1'] },
+  ]),
+  HOOK_SECRET: testSecret,
+});
 
 interface OpenBroker {
   readonly broker: RealKafka | null;
@@ -131,7 +147,7 @@ interface OpenBroker {
 }
 
 async function openBroker(
-  { broker: kind, driver, hasProxy = false }: RigOptions,
+  { broker: kind, driver, hasProxy = false, hasWebhooks = false }: RigOptions,
   closing: (() => Promise<unknown>)[],
 ): Promise<OpenBroker> {
   if (kind === 'real') {
@@ -142,7 +158,7 @@ async function openBroker(
     proxy?.forwardTo(broker.proxiedBrokers);
     return { broker, brokers: broker.brokers, gateAddress: '', proxy };
   }
-  const gate = { groups: readingGroups([numberedTopics], { hasWebhooks: false }) };
+  const gate = { groups: readingGroups([numberedTopics], { hasWebhooks }) };
   const embedded = await startEmbeddedBroker({ logger: silentLogger, driver, gate });
   closing.push(() => embedded.stop());
   return { broker: null, brokers: embedded.brokers, gateAddress: embedded.gateAddress, proxy: null };

@@ -1,10 +1,12 @@
 import type { Payment } from '../../events/payment.ts';
 import { systemClock } from '../../telemetry/clock.ts';
+import { alertsOf } from './alerting-processor.ts';
 import { compareInClickHouse, type CrashComparison } from './crash-compare.ts';
 import { crashPayment, startFeed, type Feed } from './crash-feed.ts';
-import { numberedRows } from './numbered-oracle.ts';
+import { numberedRows, type NumberedRow } from './numbered-oracle.ts';
 import { database, openRig, partitions, type CrashRig, type RigOptions } from './rig.ts';
 import type { ServiceProcess } from './service-process.ts';
+import { checkWebhooks, type WebhookFindings } from './webhook-check.ts';
 
 export interface TrialOptions extends RigOptions {
   readonly seed: number;
@@ -17,6 +19,16 @@ const lookEveryMs = 25;
 const settledReads = 3;
 const readEveryMs = 500;
 const looksMax = 5;
+/** How long webhooks may take once all else is done. */
+const tellingMaxMs = 60_000;
+
+export interface TrialOutcome<T> extends CrashComparison {
+  readonly driven: T;
+  /** Numbered events; one in a hundred was sent twice. */
+  readonly events: number;
+  /** Null without a receiver. */
+  readonly webhooks: WebhookFindings | null;
+}
 
 /**
  * Opens a rig, lets `drive` do to it what it likes while events flow, then waits until all is folded and inserted, and compares every
@@ -25,7 +37,7 @@ const looksMax = 5;
 export async function runTrial<T>(
   options: TrialOptions,
   drive: (trial: Trial) => Promise<T>,
-): Promise<CrashComparison & { readonly driven: T }> {
+): Promise<TrialOutcome<T>> {
   const rig = await openRig(options);
   const over = new AbortController();
   const late = setTimeout(
@@ -93,18 +105,36 @@ export class Trial {
     await this.#settle();
   }
 
-  /** One row an identity, of what is stored and what there must be. Looks again while rows may be on their way. */
-  async compare(): Promise<CrashComparison> {
-    const { seed, say } = this.options;
-    const payments = Array.from({ length: this.#feed?.sent() ?? 0 }, (_, i): Payment =>
-      crashPayment(seed, this.#baseMs, i),
-    );
+  /** Everything that is stored, and told, against what there must be. */
+  async compare(): Promise<Omit<TrialOutcome<unknown>, 'driven'>> {
+    const events = this.#feed?.sent() ?? 0;
+    const { seed } = this.options;
+    const payments = Array.from({ length: events }, (_, i): Payment => crashPayment(seed, this.#baseMs, i));
     const expected = numberedRows(payments);
+    return { events, ...(await this.#compareRows(expected)), webhooks: await this.#compareWebhooks(expected) };
+  }
+
+  /** One row an identity. Looks again while rows may be on their way. */
+  async #compareRows(expected: ReadonlyMap<string, NumberedRow>): Promise<CrashComparison> {
+    const { say } = this.options;
     for (let looksLeft = looksMax; ; looksLeft--) {
       say(`comparing ${expected.size} windows`);
       const compared = await compareInClickHouse(this.rig.clickhouse.url, database, expected);
       if (compared.missing + compared.different === 0 || looksLeft === 1) return compared;
       await this.#settle();
+    }
+  }
+
+  /** What the receiver was told; waits a while for what is on its way. */
+  async #compareWebhooks(expected: ReadonlyMap<string, NumberedRow>): Promise<WebhookFindings | null> {
+    const { receiver } = this.rig;
+    if (receiver === null) return null;
+    const alerts = alertsOf(expected);
+    const untilMs = systemClock.nowMs() + tellingMaxMs;
+    for (;;) {
+      const found = checkWebhooks(receiver.received, alerts);
+      if (found.untold + found.unfounded === 0 || systemClock.nowMs() > untilMs) return found;
+      await systemClock.sleep(readEveryMs, this.signal);
     }
   }
 

@@ -16,10 +16,12 @@ describeUnless(reasons, 'a service whose broker, network or process fails', () =
   test.each(selection)('has every window exact after %s', { timeout: 240_000 }, async (name, scale) => {
     const scenario = scenarios.find((one) => one.name === name);
     if (!scenario) throw new Error(`no such scenario: ${name}`);
-    const options = { scale, seed: 3, reader: 'client', timeoutMs: 220_000, say: () => {} } as const;
-    const { missing, extra, different, windows, faults, examples } = await runScenario(scenario, options);
+    const rig = { seed: 3, driver: 'node-rdkafka', reader: 'client' } as const;
+    const outcome = await runScenario(scenario, { ...rig, scale, timeoutMs: 220_000, say: () => {} });
+    const { missing, extra, different, windows, faults, examples, numbers } = outcome;
     expect({ missing, extra, different, examples }).toEqual({ missing: 0, extra: 0, different: 0, examples: [] });
     expect(faults).toEqual([]);
     expect(windows).toBeGreaterThan(50);
+    expect(numbers['webhookIds']).toBeGreaterThan(0);
   });
 });

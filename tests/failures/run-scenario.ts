@@ -1,16 +1,20 @@
-import type { KafkaReader } from '../../kafka/contract.ts';
+import type { KafkaDriver, KafkaReader } from '../../kafka/contract.ts';
 import { runTrial } from '../crash/trial.ts';
+import { webhookFaults } from '../crash/webhook-check.ts';
 import type { Scenario } from './scenarios.ts';
 
 export interface ScenarioOptions {
   readonly scale: number;
   readonly seed: number;
+  readonly driver: KafkaDriver;
   readonly reader: KafkaReader;
   readonly timeoutMs: number;
   readonly say: (line: string) => void;
 }
 
-export interface ScenarioOutcome extends Readonly<Record<'windows' | 'missing' | 'extra' | 'different', number>> {
+export interface ScenarioOutcome extends Readonly<
+  Record<'events' | 'windows' | 'missing' | 'extra' | 'different', number>
+> {
   readonly name: string;
   readonly numbers: Readonly<Record<string, number>>;
   /** What was not as it must be, in words; rows that are wrong are counted, not told here. */
@@ -18,14 +22,16 @@ export interface ScenarioOutcome extends Readonly<Record<'windows' | 'missing' |
   readonly examples: readonly string[];
 }
 
-/** One failure on a rig of its own, and every row against the oracle. */
+/** One failure on a rig of its own, and in the end every row against the oracle, and what a receiver of webhooks was told. */
 export async function runScenario(
   { name, hasProxy = false, run }: Scenario,
   { scale, ...options }: ScenarioOptions,
 ): Promise<ScenarioOutcome> {
-  const { windows, missing, extra, different, examples, driven } = await runTrial(
-    { ...options, driver: 'node-rdkafka', broker: 'real', hasProxy },
+  const { events, windows, missing, extra, different, examples, driven, webhooks } = await runTrial(
+    { ...options, broker: 'real', hasProxy, hasWebhooks: true },
     (trial) => run(trial, scale),
   );
-  return { name, windows, missing, extra, different, ...driven, examples };
+  const numbers = { ...driven.numbers, webhookIds: webhooks?.ids ?? 0 };
+  const faults = [...driven.faults, ...(webhooks ? webhookFaults(webhooks) : [])];
+  return { name, events, windows, missing, extra, different, numbers, faults, examples };
 }

@@ -2,11 +2,9 @@ import { createFsStore } from '../../checkpoints/fs.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { fraction } from '../crash/fraction.ts';
-import type { Feed } from '../crash/crash-feed.ts';
 import { numberedOrder, numberedTopics, sessionTimeoutMs } from '../crash/rig.ts';
-import type { ServiceProcess } from '../crash/service-process.ts';
 import type { Trial } from '../crash/trial.ts';
-import type { RealKafka } from '../kafka/broker.ts';
+import { brokerOf, flow, flowing, owns, untilFolding } from './flow.ts';
 
 /** What a scenario found besides whether the rows are right; what is not as it must be makes it fail. */
 export interface Found {
@@ -23,7 +21,6 @@ export interface Scenario {
 
 const resumeMaxMs = 15_000;
 const drainMaxMs = 10_000;
-const ratePerSecond = 1_500;
 
 export const scenarios: readonly Scenario[] = [
   { name: 'broker-sigterm', run: (trial, scale) => broker(trial, 'SIGTERM', rounds(5, scale)) },
@@ -36,44 +33,6 @@ export const scenarios: readonly Scenario[] = [
 ];
 
 const rounds = (all: number, scale: number): number => Math.max(1, Math.round(all * scale));
-
-function brokerOf({ rig }: Trial): RealKafka {
-  if (rig.broker === null) throw new Error('this needs a real broker');
-  return rig.broker;
-}
-
-/** The service runs and owns its task, and events flow at an even pace until the trial is over. */
-async function flowing(trial: Trial): Promise<Feed> {
-  const { service } = trial.rig;
-  service.start();
-  await owns(trial, service);
-  return flow(trial);
-}
-
-function flow(trial: Trial): Feed {
-  const feed = trial.startFeed();
-  const stepMs = 100;
-  void (async () => {
-    while (!trial.signal.aborted && !feed.isFinished()) {
-      feed.allow(feed.sent() + (ratePerSecond * stepMs) / 1_000);
-      await systemClock.sleep(stepMs, trial.signal);
-    }
-  })();
-  return feed;
-}
-
-const owns = (trial: Trial, service: ServiceProcess): Promise<void> =>
-  trial.until(() => service.status()?.isOwner === true, 'a service owns the task');
-
-/** How long until more is folded than now. */
-async function untilFolding(trial: Trial): Promise<number> {
-  const sinceMs = systemClock.nowMs();
-  const before = folded(trial);
-  await trial.until(() => folded(trial) > before, 'folding goes on');
-  return systemClock.nowMs() - sinceMs;
-}
-
-const folded = (trial: Trial): number => Math.max(...trial.rig.services.map((service) => trial.folded(service)));
 
 async function broker(trial: Trial, signal: 'SIGTERM' | 'SIGKILL', times: number): Promise<Found> {
   await flowing(trial);
@@ -131,22 +90,30 @@ async function stopped(trial: Trial): Promise<Found> {
   return { numbers: { takenOverAfterMs: takenMs }, faults: [] };
 }
 
-/** An instance joins or leaves every 2 s. */
+/** One of three instances joins or leaves every 2 s, the owner as often as the others. */
 async function storm(trial: Trial, lastsMs: number): Promise<Found> {
   await flowing(trial);
-  const others = [trial.rig.addService(), trial.rig.addService()];
+  const { seed } = trial.options;
+  const services = [trial.rig.service, trial.rig.addService(), trial.rig.addService()];
   const untilMs = systemClock.nowMs() + lastsMs;
-  let changes = 0;
+  let owner = trial.rig.service;
+  let [changes, ownerChanges] = [0, 0];
   for (; systemClock.nowMs() < untilMs; changes++) {
-    const other = others[changes % others.length];
-    if (other?.isRunning()) void other.kill(changes % 3 === 0 ? 'SIGKILL' : 'SIGTERM');
-    else other?.start();
+    const here = services.filter((service) => service.isRunning());
+    const away = services.filter((service) => !service.isRunning());
+    const leaves = away.length === 0 || (here.length > 1 && fraction(seed, 2 * changes) < 0.5);
+    const pool = leaves ? here : away;
+    const one = pool[Math.floor(fraction(seed, 2 * changes + 1) * pool.length)];
+    if (leaves) void one?.kill(changes % 3 === 0 ? 'SIGKILL' : 'SIGTERM');
+    else one?.start();
     await systemClock.sleep(2_000, trial.signal);
     trial.check('the storm');
+    const now = services.find((service) => service.status()?.isOwner && service !== owner);
+    if (now && !owner.status()?.isOwner) [owner, ownerChanges] = [now, ownerChanges + 1];
   }
-  await Promise.all(others.map((other) => other.kill()));
+  if (services.every((service) => !service.isRunning())) trial.rig.service.start();
   const calmMs = await untilFolding(trial);
-  return { numbers: { changes, foldsAfterMs: calmMs }, faults: [] };
+  return { numbers: { changes, ownerChanges, foldsAfterMs: calmMs }, faults: [] };
 }
 
 /** Nothing gets through between service and broker. */

@@ -1,0 +1,23 @@
+// `npm run verify:chaos -- --minutes 5 --seed S`: whatever can fail fails at random on a real broker with three instances. The last line is JSON.
+import { brokerJars } from '../kafka/jars.ts';
+import { readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
+import { runChaos } from './chaos.ts';
+
+/** What it may take beside the chaos: to start, to fold what is left, to compare. */
+const aroundMs = 10 * 60_000;
+
+const flags = readFlags('verify:chaos', { minutes: ['M', 'how long things go wrong', '5'], ...rigFlags });
+const forMs = Number(flags.minutes) * 60_000;
+const rig = rigOf(flags);
+const jars = brokerJars();
+if (jars.kind === 'missing') {
+  console.log(`skipped: ${jars.reason}`);
+  process.exit(0);
+}
+say(`seed ${rig.seed}`);
+const outcome = await runChaos({ ...rig, forMs, timeoutMs: forMs + aroundMs, say });
+const { events, missing, extra, different, faults, windows, webhooks, wrong, examples } = outcome;
+for (const one of [...wrong, ...examples]) say(one);
+say(`${windows} windows compared, ${webhooks?.ids ?? 0} webhooks`);
+console.log(JSON.stringify({ events, missing, extra, different, faults }));
+process.exit(missing + extra + different + wrong.length === 0 && windows > 0 ? 0 : 1);
