@@ -34,9 +34,9 @@ export async function predecessorOf(
     deadEpochs: isFreshBroker ? archived : archived.filter((one) => one !== epoch.incarnation),
     placeOf: ({ name: snapshot }) => parseSnapshotName(snapshot),
     async olderLog({ name: snapshot }) {
-      const from = backfilledFrom(parseSnapshotName(snapshot) ?? {});
-      if (from === null) return null;
-      const older = orderTopic(name, from);
+      const filledFrom = backfilledFrom(parseSnapshotName(snapshot) ?? {});
+      if (filledFrom === null) return null;
+      const older = orderTopic(name, filledFrom);
       return { orderTopic: older, epochs: await archivedEpochs(client, database, older) };
     },
     isQuiet: (one) => quietTopics.includes(one),
