@@ -79,7 +79,7 @@ const clickhouse = z.strictObject({
     .describe('Database that holds the tables; created when missing.'),
   batchRowsMax: whole(5_000, 1, 100_000).describe('Rows of one insert.'),
   batchBytesMax: whole(8_388_608, 1_024).describe('Bytes of one insert.'),
-  batchWaitMs: whole(500, 0, 60_000).describe('Longest wait for a batch to fill.'),
+  batchWaitMs: whole(1_000, 0, 60_000).describe('Longest wait for a batch to fill.'),
   ttlDays: z
     .strictObject({
       events: days(30).describe('Raw events (the archive that replay reads); 0: for good.'),

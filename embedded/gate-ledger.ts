@@ -142,6 +142,13 @@ export class GateLedger {
     return byGroup;
   }
 
+  /** Somebody waits for room, or soon will: what has been read meanwhile counts now. */
+  isPressed(): boolean {
+    for (const { waiting, usedBytes } of this.#accounts.values())
+      if (waiting.length > 0 || usedBytes * 2 > this.#bytesMax) return true;
+    return false;
+  }
+
   usedBytes(name: Name): number {
     return this.#accounts.get(name)?.usedBytes ?? 0;
   }

@@ -10,8 +10,9 @@ export interface GateServerOptions extends LedgerOptions {
   readonly logger: Logger;
 }
 
-/** How often the groups' commits are looked at while something is unread. */
+/** How often the groups' commits are looked at while something is unread: where somebody waits for room, and where there is enough. */
 const commitPollMs = 50;
+const calmPollMs = 1_000;
 /** What a killed producer had in its sockets has reached the broker after this. */
 const orphanSettleMs = 300;
 
@@ -95,7 +96,12 @@ async function followCommits(
   serve: () => void,
   logger: Logger,
 ): Promise<never> {
-  for (;;) {
+  for (let calmMs = 0; ; calmMs += commitPollMs) {
+    if (calmMs > 0 && calmMs < calmPollMs && !ledger.isPressed()) {
+      await delay(commitPollMs);
+      continue;
+    }
+    calmMs = 0;
     for (const [groupId, names] of ledger.unreadByGroup()) {
       try {
         const found = await memberships.get(groupId)?.committed(names.map(parseTopicPartition));

@@ -19,7 +19,7 @@ export interface ConsumeLoop {
 }
 
 /** How long one blocking wait for a message holds a libuv thread, and at most delays an assignment or a stop. */
-const idleWaitMs = 20;
+const idleWaitMs = 50;
 /** Messages made into objects at once: about 5 ms of the event loop. */
 const messagesMax = 1_000;
 const recheckMs = 50;

@@ -54,7 +54,7 @@ export interface Page {
 export async function liveService(parts: ServiceParts, page: Page): Promise<Service> {
   const { infrastructure, config, clock, metrics } = parts;
   const { kafka, clickhouse } = infrastructure;
-  const reader = await kafka.reader({ fetchWaitMs: 50 });
+  const reader = await kafka.reader({ fetchWaitMs: 100 });
   const member = await kafka.membership({
     groupId: clickhouseGroup,
     topics: Object.values(resultTopics),

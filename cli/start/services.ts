@@ -40,7 +40,7 @@ export function serviceRecipes(parts: ServiceParts, page: Page): readonly Servic
 async function generatorService({ infrastructure, config, clock, logger, metrics }: ServiceParts): Promise<Service> {
   const { kafka, gate } = infrastructure;
   const { ratePerSecond, seed, lateShare, duplicateShare, malformedShare } = config.generator;
-  const producer = await kafka.producer(gate && { gate });
+  const producer = await kafka.producer({ lingerMs: 10, ...(gate && { gate }) });
   const generator = createGenerator({
     producer,
     partitionOf,
@@ -67,7 +67,7 @@ async function clickhouseService(parts: ServiceParts): Promise<Service> {
   );
   const results = Object.values(resultTopics);
   const { batchRowsMax, batchBytesMax, batchWaitMs, database, ttlDays } = config.clickhouse;
-  const reader = await infrastructure.kafka.reader({ fetchWaitMs: 50 });
+  const reader = await infrastructure.kafka.reader({ fetchWaitMs: Math.min(batchWaitMs, 250) });
   const sink = createClickHouseSink({
     client: infrastructure.clickhouse,
     database,

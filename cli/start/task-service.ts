@@ -31,7 +31,10 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const chained = (reader: Source): Source =>
     createChainedSource({ archive: archiveOf(parts.epoch.incarnation), broker: reader, clock, logger });
   const topic = orderTopic(processor.name, processor.version);
-  const producer = await kafka.producer(gate && { gate });
+  const producer = await kafka.producer({
+    ...(isEmbeddedBroker && { lingerMs: embeddedLingerMs }),
+    ...(gate && { gate }),
+  });
   const orderProducer = await kafka.producer({ lingerMs: 0, ...(gate && { gate }) });
   const predecessor = await predecessorOf(parts, processor, async () =>
     chained(await kafka.reader({ fetchWaitMs: 5, queueBytesMax })),
@@ -68,7 +71,10 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
  * task costs. Somebody waits for a decision; of the others a tenth of a second is early enough.
  */
 const embeddedWaits = (pipeline: string) =>
-  pipeline === 'fraud' ? { inputs: 20, order: 5 } : { inputs: 100, order: 25 };
+  pipeline === 'fraud' ? { inputs: 20, order: 10 } : { inputs: 100, order: 25 };
+
+/** The embedded broker looks through all batches that it holds at each fetch: fewer of them cost less. */
+const embeddedLingerMs = 5;
 
 function tuningOf({ config, infrastructure }: ServiceParts): Partial<TaskTuning> {
   const { pipelineDepth, entryRecordsMax, entryBytesMax, entryEveryMs, queueBytesMax } = config.tasks;

@@ -15,9 +15,9 @@ import { endpointsOf } from './webhook-endpoints.ts';
 /** The webhooks, with clients of their own; what is to be delivered is restored from ClickHouse and what its sink has not read. */
 export async function webhookService(parts: ServiceParts): Promise<Service> {
   const { infrastructure, config, env, clock, metrics } = parts;
-  const { kafka, gate, clickhouse, isEmbeddedBroker } = infrastructure;
+  const { kafka, gate, clickhouse } = infrastructure;
   const from = { client: clickhouse, database: config.clickhouse.database };
-  const reader = await kafka.reader({ fetchWaitMs: isEmbeddedBroker ? 50 : 100 });
+  const reader = await kafka.reader({ fetchWaitMs: 100 });
   const producer = await kafka.producer(gate && { gate });
   const sinkPositions = await kafka.membership({ groupId: clickhouseGroup, topics: [], kind: 'solo' });
   const counts = new Map<string, number>();

@@ -1,4 +1,4 @@
-// The demo's input as a service: sends what the model has due, ten times a second. It waits for each send, so a slow broker or a
+// The demo's input as a service: sends what the model has due, five times a second. It waits for each send, so a slow broker or a
 // closed gate slows it down; after a stall it catches up at twice its rate, after a long one it goes on from now. Event ids are never
 // repeated, so that redelivery is seen as the duplicate that it is.
 import type { OutMessage, Producer } from '../../kafka/contract.ts';
@@ -26,7 +26,7 @@ export interface Generator extends Service {
   status(): ServiceStatus & { readonly sentTotal: number; readonly behindMs: number };
 }
 
-const tickMs = 100;
+const tickMs = 200;
 const catchUpFactor = 2;
 /** Behind by more, it leaves out what it missed. */
 const skipBeyondMs = 30_000;
