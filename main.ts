@@ -29,7 +29,7 @@ export interface Running {
 
 /** The names that `--only` takes. */
 export const serviceNames = (context: RunContext): readonly string[] => [
-  ...['websocket', 'http', 'rules', 'generator', 'webhook', 'clickhouse'],
+  ...['websocket', 'http', 'rules', 'generator', 'amqp', 'webhook', 'clickhouse'],
   ...processorsOf(context.config).map(({ name }) => name),
 ];
 

@@ -17,6 +17,7 @@ export function crossFaults(config: Config): readonly PathFault[] {
     ...rhythmFaults(config),
     ...timeFaults(config),
     ...webhookFaults(config),
+    ...amqpFaults(config),
   ];
 }
 
@@ -27,6 +28,7 @@ export function secretFaults(config: Config, env: Environment): readonly PathFau
     [['server', 'jwt', 'secretRef'], config.server.jwt.secretRef],
     [['kafka', 'security', 'passwordRef'], config.kafka.security.passwordRef],
     [['clickhouse', 'passwordRef'], config.clickhouse.passwordRef],
+    [['amqp', 'passwordRef'], config.amqp.passwordRef],
   ];
   const unreadable = references.flatMap(([path, reference]) => unreadableFault(path, reference, env));
   return [...unreadable, ...signingFaults(config, env)];
@@ -174,6 +176,17 @@ function webhookFaults({ webhooks, server, kafka }: Config): readonly PathFault[
   });
   if (hasTerminal && terminalPort === server.port)
     faults.push({ path: ['webhooks', 'terminalPort'], message: `is ${terminalPort} as server.port: choose another` });
+  return faults;
+}
+
+function amqpFaults({ amqp: { url, queues } }: Config): readonly PathFault[] {
+  const faults = queues.flatMap(({ queue }, i) =>
+    queues.findIndex((one) => one.queue === queue) < i
+      ? [{ path: ['amqp', 'queues', i, 'queue'], message: `${queue} is bridged already` }]
+      : [],
+  );
+  if (url === '' && queues.length > 0)
+    return [...faults, { path: ['amqp', 'url'], message: 'must be set where there are amqp.queues' }];
   return faults;
 }
 

@@ -29,6 +29,16 @@ export const httpUrl = () =>
 export const requiredUrl = () =>
   z.string().refine(isHttpUrl, 'must be an http:// or https:// URL without credentials in it');
 
+/** An amqp or amqps URL; empty means "not set". */
+export const amqpUrl = () =>
+  z
+    .string()
+    .refine(
+      (value) => value === '' || isUrlOf(value, ['amqp:', 'amqps:']),
+      'must be an amqp:// or amqps:// URL without credentials in it',
+    )
+    .default('');
+
 /** A comma-separated list of host:port; empty means "not set". */
 export const hostPorts = () =>
   z
@@ -59,11 +69,14 @@ export const requiredSecretRefs = (max: number) =>
 /** A list of texts. */
 export const texts = () => z.array(z.string().min(1).max(4_096)).max(1_000).default([]);
 
-function isHttpUrl(value: string): boolean {
+const isHttpUrl = (value: string): boolean => isUrlOf(value, ['http:', 'https:']);
+
+function isUrlOf(value: string, protocols: readonly string[]): boolean {
   const url = URL.canParse(value) ? new URL(value) : null;
   return (
     url !== null &&
-    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    protocols.includes(url.protocol) &&
+    url.hostname !== '' &&
     url.username === '' &&
     url.password === ''
   );

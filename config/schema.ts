@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { amqp } from './amqp.ts';
 import { days, hostPorts, httpUrl, port, requiredSecretRefs, requiredUrl } from './fields.ts';
 import { secretRef, secretRefs, share, text, texts, whole } from './fields.ts';
 
@@ -278,6 +279,7 @@ export const configSchema = z.strictObject({
   pipelines: pipelines.prefault({}).describe('What is computed.'),
   live: live.prefault({}).describe('Live push to browsers.'),
   webhooks: webhooks.prefault({}).describe('Signed webhooks on alerts.'),
+  amqp: amqp.prefault({}).describe('Events from RabbitMQ.'),
   generator: generator.prefault({}).describe('The demo input.'),
   log: log.prefault({}).describe('Logging.'),
   instances: whole(1, 1, 1_000).describe(

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { brokerJars } from './kafka/jars.ts';
+import { findRabbit } from './rabbit/server.ts';
 
 /**
- * What a test needs beyond Node: a Kafka client, the ClickHouse engine, a browser, a real Kafka. Each `require…` function gives null when the
+ * What a test needs beyond Node: a Kafka client, the ClickHouse engine, a browser, a real Kafka, RabbitMQ. Each `require…` function gives null when the
  * thing is here and else the reason for skipping, in words; where `CI` or `MILLRACE_REQUIRE_ALL` is set it throws instead, so that
  * nothing is skipped there. Hand the reasons to `describeUnless`: the reason is then part of the title and of the last
  * lines of `npm test`.
@@ -34,6 +35,11 @@ export function requireChdb(): string | null {
 export function requireRealKafka(): string | null {
   const jars = brokerJars();
   return jars.kind === 'here' ? null : jars.reason;
+}
+
+/** As for a real Kafka, for RabbitMQ: Debian's `rabbitmq-server`, or `MILLRACE_RABBITMQ_SERVER`. Never throws. */
+export function requireRabbit(): string | null {
+  return findRabbit() === null ? 'no RabbitMQ (apt-get install -y rabbitmq-server)' : null;
 }
 
 /** As above for a Chromium or Chrome: `MILLRACE_CHROMIUM` or one of the usual paths. */
