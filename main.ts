@@ -55,7 +55,7 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
   };
   // Health is answered before, and while, anything else is waited for.
   start(httpRecipe({ ...context, infrastructure }, page));
-  const store = await openStore(context);
+  const store = await openStore(context, () => Promise.resolve(infrastructure.clickhouse));
   const epoch = await prepare(context, infrastructure, { running, store });
   for (const recipe of serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, page))
     start(recipe);

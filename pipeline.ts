@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Subject } from 'rxjs';
 import { revisionOf } from './events/results.ts';
 import { resultTopics } from './events/topics.ts';
-import type { Processor } from './processors/processor.ts';
+import { type Processor, assertShards } from './processors/processor.ts';
 import type { TimedEvent } from './streams/batch.ts';
 import { type DedupeOptions, dedupe, passAll } from './streams/dedupe.ts';
 import { type IngestOptions, ingest } from './streams/ingest.ts';
@@ -32,6 +32,7 @@ const CODEC_VERSION = 1;
 export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>): Fold {
   const { processor, shard, shards, createWatermark = watermark } = options;
   const { name: pipeline, version, inputs, eventTypes, stateShape, acceptsBehindMs } = processor;
+  assertShards(processor, shards);
   if (options.dedupe && options.dedupe.horizonMs < acceptsBehindMs)
     throw new RangeError(`${pipeline}: ids must be remembered for ${acceptsBehindMs} ms at least`);
 
@@ -56,6 +57,7 @@ export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>
     pipeline,
     version,
     inputs,
+    shards,
     stateHash: hashOf({ stateShape, shards, codec: CODEC_VERSION }),
     fold(entry) {
       entries.next(entry);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CheckpointStore } from '../checkpoints/store.ts';
 import type { Config } from '../config/schema.ts';
-import { orderTopic } from '../events/topics.ts';
+import { type PipelineTopics, orderTopic } from '../events/topics.ts';
 import type { AnyProcessor } from '../processors/index.ts';
 import { highestArchivedEpoch } from '../sinks/clickhouse/archived.ts';
 import { createArchiveSource } from '../sources/archive/archive.ts';
@@ -20,13 +20,26 @@ import { processorsOf } from './start/processors-of.ts';
 
 /** One task, to be told something. */
 export interface OperatedTask {
+  /** The pipeline's name, and which shard where it has several. */
   readonly name: string;
+  readonly place: TaskPlace;
   readonly operate: OperateOptions;
   /** Its inputs, with the archive behind them. */
   readonly inputs: Source;
   /** The first offset from `position` on that broker or archive holds. */
   readonly nextReadable: (tp: TopicPartition, position: bigint) => Promise<bigint>;
 }
+
+/** Which task of which pipeline. */
+export interface TaskPlace {
+  readonly pipeline: string;
+  readonly version: number;
+  readonly shard: number;
+}
+
+/** Every task of a pipeline. */
+export const placesOf = ({ name, version, shards = 1 }: PipelineTopics): readonly TaskPlace[] =>
+  Array.from({ length: shards }, (_, shard) => ({ pipeline: name, version, shard }));
 
 export interface OpenTasks {
   readonly tasks: readonly OperatedTask[];
@@ -55,15 +68,16 @@ export async function openTasks(
     throw error;
   });
   const parts = { clock: systemClock, logger: silentLogger };
-  const store = await openStore({ config, ...parts });
+  const store = await openStore({ config, ...parts }, () => Promise.resolve(client));
   const incarnation = Math.max(0, await highestArchivedEpoch(client, database));
   const archive = createArchiveSource({ client, database, epoch: incarnation, logger: silentLogger });
-  const operated = async (processor: AnyProcessor): Promise<OperatedTask> => {
+  const operated = async (processor: AnyProcessor, place: TaskPlace): Promise<OperatedTask> => {
+    const { shard } = place;
     const [order, held] = [await broker.kafka.reader({ fetchWaitMs: 5 }), await broker.kafka.reader()];
-    const orderPartition = { topic: orderTopic(processor.name, processor.version), partition: 0 };
+    const orderPartition = { topic: orderTopic(processor.name, processor.version), partition: shard };
     const operate: OperateOptions = {
-      ...{ store, ...parts, shard: 0, newId: randomUUID, orderPartition },
-      fold: foldOf({ config, env, isEmbeddedBroker: broker.isEmbedded }, processor, 0),
+      ...{ store, ...parts, shard, newId: randomUUID, orderPartition },
+      fold: foldOf({ config, env, isEmbeddedBroker: broker.isEmbedded }, processor, shard),
       orderSource: createChainedSource({ archive, broker: order, ...parts }),
       appender: createOrderAppender(broker.producer, orderPartition),
     };
@@ -74,10 +88,12 @@ export async function openTasks(
       return position >= archived.lowOffset && position < archived.endOffset ? position : lowOffset;
     };
     const inputs = createChainedSource({ archive, broker: held, ...parts });
-    return { name: processor.name, operate, inputs, nextReadable };
+    const name = (processor.shards ?? 1) > 1 ? `${processor.name} shard ${shard}` : processor.name;
+    return { name, place, operate, inputs, nextReadable };
   };
   const tasks: OperatedTask[] = [];
-  for (const processor of processors) tasks.push(await operated(processor));
+  for (const processor of processors)
+    for (const place of placesOf(processor)) tasks.push(await operated(processor, place));
   return {
     tasks,
     store,

@@ -25,34 +25,44 @@ export interface RecomputeArchivedOptions {
   readonly onChanged: (range: OrderRange, epoch: number) => void;
 }
 
+/** What was made again of one shard after the other. */
+export interface RecomputedShards extends Omit<Recomputed, 'reached' | 'last'> {
+  /** Whether all of a shard's log before a place is made again. */
+  isReached(place: { readonly shard: number; readonly epoch: number; readonly orderOffset: bigint }): boolean;
+}
+
 /**
- * Makes everything that is archived of a pipeline again: its order log, and where it took over from a version before, that one's as well,
+ * Makes everything that is archived of a pipeline again: its order logs, and where it took over from a version before, that one's as well,
  * folded as this version does. Reads the archive alone; nothing is produced or saved.
  */
-export async function recomputeArchived(options: RecomputeArchivedOptions): Promise<Recomputed> {
+export async function recomputeArchived(options: RecomputeArchivedOptions): Promise<RecomputedShards> {
   const { processor } = options;
-  const before: Recomputed[] = [];
-  const own = await recomputeVersion(options, processor.version, before);
-  const all = [...before, own];
-  const reached = new Map<number, bigint>();
-  for (const [epoch, offset] of all.flatMap((one) => [...one.reached]))
-    if (offset > (reached.get(epoch) ?? -1n)) reached.set(epoch, offset);
+  const all: Recomputed[] = [];
+  const reached = new Map<string, bigint>();
+  for (let shard = 0; shard < (processor.shards ?? 1); shard++) {
+    const made: Recomputed[] = [];
+    made.push(await recomputeVersion({ ...options, shard }, processor.version, made));
+    for (const [epoch, offset] of made.flatMap((one) => [...one.reached])) {
+      const at = `${shard}/${epoch}`;
+      if (offset > (reached.get(at) ?? -1n)) reached.set(at, offset);
+    }
+    all.push(...made);
+  }
   return {
-    ...own,
     entries: all.reduce((sum, { entries }) => sum + entries, 0),
     records: all.reduce((sum, { records }) => sum + records, 0),
     gaps: all.flatMap(({ gaps }) => gaps),
-    reached,
+    isReached: ({ shard, epoch, orderOffset }) => orderOffset < (reached.get(`${shard}/${epoch}`) ?? 0n),
   };
 }
 
 async function recomputeVersion(
-  options: RecomputeArchivedOptions,
+  options: RecomputeArchivedOptions & { readonly shard: number },
   version: number,
   before: Recomputed[],
   following?: 'end',
 ): Promise<Recomputed> {
-  const { client, config, env, processor } = options;
+  const { client, config, env, processor, shard } = options;
   const { database } = config.clickhouse;
   const topic = orderTopic(processor.name, version);
   // As the start decides it: without brokers of its own, or with a gate, the broker is an embedded one.
@@ -65,9 +75,9 @@ async function recomputeVersion(
     throw new ParkError('base_missing', `it starts from ${name}: the order log of version ${from} is not archived`);
   };
   return recompute({
-    createFold: (shard) => foldOf({ config, env, isEmbeddedBroker }, processor, shard),
-    shard: 0,
-    orderPartition: { topic, partition: 0 },
+    createFold: () => foldOf({ config, env, isEmbeddedBroker }, processor, shard),
+    shard,
+    orderPartition: { topic, partition: shard },
     epochs: await archivedEpochs(client, database, topic),
     archive: (epoch) => createArchiveSource({ client, database, epoch, logger: silentLogger }),
     placeOf: ({ name }) => parseSnapshotName(name),

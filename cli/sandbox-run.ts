@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import type { FoldOutput } from '../tasks/contract.ts';
-import { diffSandbox, openSandbox } from '../sinks/clickhouse/sandbox.ts';
+import { type RevisionRange, diffSandbox, openSandbox } from '../sinks/clickhouse/sandbox.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { configFileOf } from './config-file.ts';
 import { openClickHouse } from './open-clickhouse.ts';
@@ -59,8 +59,8 @@ export async function runSandbox(flags: SandboxFlags, env: NodeJS.ProcessEnv): P
     await sandbox.write(made.waiting.splice(0));
     for (const gap of gaps) say(`gap: ${gap}`);
     const { name: pipeline, version } = processor;
-    const { first: from, last: to } = made;
-    const tables = await diffSandbox(live, { sandbox: sandbox.database, pipeline, version, from, to });
+    const ranges = [...made.ranges.values()];
+    const tables = await diffSandbox(live, { sandbox: sandbox.database, pipeline, version, ranges });
     for (const { table, rows, onlyLive, onlySandbox } of tables)
       say(`${table}: ${rows} rows made again, ${onlyLive} only live, ${onlySandbox} only here`);
     const diff = tables.reduce((sum, { onlyLive, onlySandbox }) => sum + onlyLive + onlySandbox, 0);
@@ -73,14 +73,19 @@ export async function runSandbox(flags: SandboxFlags, env: NodeJS.ProcessEnv): P
   }
 }
 
+interface Stamped {
+  readonly revision: string;
+  readonly producer: { readonly shard: number };
+}
+
 /** What was made: what waits to be written, and which revisions it has. */
 class Made {
   readonly waiting: Uint8Array[] = [];
   rows = 0;
   /** Transitions of alerts, which live would have told. */
   alerts = 0;
-  first = 0n;
-  last = 0n;
+  /** By shard; its revisions rise. */
+  readonly ranges = new Map<number, RevisionRange>();
 
   take(outputs: readonly FoldOutput[]): void {
     for (const { topic, value } of outputs) {
@@ -90,9 +95,10 @@ class Made {
     }
     const [output] = outputs;
     if (!output) return;
-    const { revision } = JSON.parse(Buffer.from(output.value).toString()) as { readonly revision: string };
-    if (this.rows === outputs.length) this.first = BigInt(revision);
-    this.last = BigInt(revision);
+    const { revision, producer } = JSON.parse(Buffer.from(output.value).toString()) as Stamped;
+    const { shard } = producer;
+    const to = BigInt(revision);
+    this.ranges.set(shard, { shard, from: this.ranges.get(shard)?.from ?? to, to });
   }
 }
 

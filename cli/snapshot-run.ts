@@ -2,14 +2,14 @@ import { parseSnapshotName } from '../checkpoints/name.ts';
 import type { CheckpointStore, SnapshotEntry } from '../checkpoints/store.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import type { AnyProcessor } from '../processors/index.ts';
 import { OperateError, acceptGap, findGaps, markSnapshot, restoreAt } from '../tasks/operate.ts';
 import type { RestoreTerms } from '../tasks/operate.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { configFileOf } from './config-file.ts';
 import { UsageError, exitCodes } from './options.ts';
-import { type OpenTasks, chosenProcessors, openTasks } from './open-tasks.ts';
+import { type OpenTasks, type TaskPlace, chosenProcessors, openTasks, placesOf } from './open-tasks.ts';
+import { openClickHouse } from './open-clickhouse.ts';
 import { openStore } from './start/open-store.ts';
 
 /** The flags that all of these commands have, as commander gives them. */
@@ -27,21 +27,30 @@ const lookEveryMs = 200;
 /** Runs `millrace snapshot list`. */
 export async function runSnapshotList(flags: OperateFlags, env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig({ file: configFileOf(flags.config, env), env, checkSecrets: false });
-  const store = await openStore({ config, clock: systemClock, logger: silentLogger });
-  for (const processor of chosenProcessors(config, flags.pipeline))
-    for (const entry of await listOf(store, processor)) say(flags.json ? jsonOf(entry) : lineOf(entry));
-  await store.close();
+  const processors = chosenProcessors(config, flags.pipeline);
+  let close = (): Promise<void> => Promise.resolve();
+  const store = await openStore({ config, clock: systemClock, logger: silentLogger }, async () => {
+    const client = await openClickHouse(config, env);
+    close = () => client.close();
+    return client;
+  });
+  try {
+    for (const place of processors.flatMap(placesOf))
+      for (const entry of await store.list(place)) say(flags.json ? jsonOf(entry) : lineOf(entry));
+  } finally {
+    await store.close();
+    await close();
+  }
 }
 
 /** Runs `millrace snapshot create`: done when every chosen task has saved it. */
 export function runSnapshotCreate(label: string, flags: OperateFlags, env: NodeJS.ProcessEnv): Promise<void> {
-  return withTasks(flags, env, async ({ tasks, store }, processors) => {
-    for (const processor of processors) await assertRoom(store, processor, label);
+  return withTasks(flags, env, async ({ tasks, store }) => {
+    for (const { name, place } of tasks) await assertRoom(store, { name, place }, label);
     for (const { operate } of tasks) await markSnapshot(operate, label, systemClock.nowMs());
-    for (const processor of processors) {
-      const saved = await savedAs(store, processor, label);
-      if (!saved)
-        throw new Error(`${processor.name} did not take the snapshot within ${createWaitMs / 1_000} s: does it run?`);
+    for (const { name, place } of tasks) {
+      const saved = await savedAs(store, place, label);
+      if (!saved) throw new Error(`${name} did not take the snapshot within ${createWaitMs / 1_000} s: does it run?`);
       say(saved.name);
     }
   });
@@ -55,19 +64,16 @@ export function runRestore(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const pipeline = parseSnapshotName(at)?.pipeline ?? flags.pipeline;
-  return withTasks(
-    pipeline === undefined ? flags : { ...flags, pipeline },
-    env,
-    async ({ tasks, store }, processors) => {
-      const named = await Promise.all(processors.map((processor) => listOf(store, processor)));
-      const known = tasks.filter((_, i) => named[i]?.some(({ name, label }) => name === at || label === at));
-      if (known.length === 0) throw new UsageError(`no snapshot ${at}: \`millrace snapshot list\` shows what there is`);
-      for (const { name, operate, inputs } of known) {
-        const { epoch } = await restoreAt(operate, at, inputs, terms);
-        say(`${name}: epoch ${epoch} begins at ${at}`);
-      }
-    },
-  );
+  return withTasks(pipeline === undefined ? flags : { ...flags, pipeline }, env, async ({ tasks, store }) => {
+    const named = await Promise.all(tasks.map(({ place }) => store.list(place)));
+    const known = tasks.filter((_, i) => named[i]?.some(({ name, label }) => name === at || label === at));
+    if (known.length === 0) throw new UsageError(`no snapshot ${at}: \`millrace snapshot list\` shows what there is`);
+    assertWhole(tasks, known, at);
+    for (const { name, operate, inputs } of known) {
+      const { epoch } = await restoreAt(operate, at, inputs, terms);
+      say(`${name}: epoch ${epoch} begins at ${at}`);
+    }
+  });
 }
 
 /** Runs `millrace gap list` (why null) and `gap accept`. */
@@ -85,13 +91,13 @@ export function runGaps(why: string | null, flags: OperateFlags, env: NodeJS.Pro
 async function withTasks(
   flags: OperateFlags,
   env: NodeJS.ProcessEnv,
-  run: (open: OpenTasks, processors: readonly AnyProcessor[]) => Promise<void>,
+  run: (open: OpenTasks) => Promise<void>,
 ): Promise<void> {
   const config: Config = loadConfig({ file: configFileOf(flags.config, env), env });
   const processors = chosenProcessors(config, flags.pipeline);
   const open = await openTasks(config, env, processors);
   try {
-    await run(open, processors);
+    await run(open);
   } catch (error) {
     if (!(error instanceof OperateError)) throw error;
     if (error.code !== 'raced') throw new UsageError(error.message, { cause: error });
@@ -102,20 +108,27 @@ async function withTasks(
   }
 }
 
-const listOf = (store: CheckpointStore, { name, version }: Pick<AnyProcessor, 'name' | 'version'>) =>
-  store.list({ pipeline: name, version, shard: 0 });
+type Task = Pick<OpenTasks['tasks'][number], 'name' | 'place'>;
 
-async function assertRoom(store: CheckpointStore, processor: AnyProcessor, label: string): Promise<void> {
-  const named = (await listOf(store, processor)).filter((entry) => entry.label !== undefined);
-  if (named.some((entry) => entry.label === label))
-    throw new UsageError(`${processor.name} has a snapshot ${label} already: choose another name`);
-  if (named.length >= namedMax)
-    throw new UsageError(`${processor.name} has ${named.length} named snapshots, the most there may be: delete a file`);
+/** A label that only some shards of a pipeline have would put one half of it back. The name of one snapshot is of one shard. */
+function assertWhole(tasks: readonly Task[], known: readonly Task[], at: string): void {
+  if (parseSnapshotName(at)) return;
+  const pipelines = new Set(known.map(({ place }) => place.pipeline));
+  const missing = tasks.find((task) => pipelines.has(task.place.pipeline) && !known.includes(task));
+  if (missing) throw new UsageError(`${missing.name} has no snapshot ${at}, and other shards of it have`);
 }
 
-async function savedAs(store: CheckpointStore, processor: AnyProcessor, label: string): Promise<SnapshotEntry | null> {
+async function assertRoom(store: CheckpointStore, { name, place }: Task, label: string): Promise<void> {
+  const named = (await store.list(place)).filter((entry) => entry.label !== undefined);
+  if (named.some((entry) => entry.label === label))
+    throw new UsageError(`${name} has a snapshot ${label} already: choose another name`);
+  if (named.length >= namedMax)
+    throw new UsageError(`${name} has ${named.length} named snapshots, the most there may be: delete one`);
+}
+
+async function savedAs(store: CheckpointStore, place: TaskPlace, label: string): Promise<SnapshotEntry | null> {
   for (const untilMs = systemClock.nowMs() + createWaitMs; systemClock.nowMs() < untilMs;) {
-    const saved = (await listOf(store, processor)).find((entry) => entry.label === label);
+    const saved = (await store.list(place)).find((entry) => entry.label === label);
     if (saved) return saved;
     await systemClock.sleep(lookEveryMs);
   }

@@ -11,7 +11,7 @@ import {
   storedDecisions,
 } from '../sinks/clickhouse/stored-decisions.ts';
 import type { FoldOutput } from '../tasks/contract.ts';
-import { recomputeArchived } from './recompute-archived.ts';
+import { type RecomputedShards, recomputeArchived } from './recompute-archived.ts';
 
 export interface VerifyOptions {
   readonly client: ClickHouseClient;
@@ -58,7 +58,7 @@ export async function verifyDecisions(options: VerifyOptions): Promise<Verified>
   let unverified = 0;
   for (const decision of stored) {
     const made = again.decisions.get(identityOf(decision));
-    if (!made && decision.orderOffset >= (again.reached.get(decision.epoch) ?? 0n)) {
+    if (!made && !again.isReached(decision)) {
       unverified += 1;
       continue;
     }
@@ -75,7 +75,7 @@ export async function verifyDecisions(options: VerifyOptions): Promise<Verified>
 interface Again {
   /** The newest of each identity. */
   readonly decisions: ReadonlyMap<string, DecisionColumns>;
-  readonly reached: ReadonlyMap<number, bigint>;
+  readonly isReached: RecomputedShards['isReached'];
   readonly changedRanges: number;
 }
 
@@ -83,7 +83,7 @@ async function makeAgain(options: VerifyOptions, wanted: ReadonlySet<string>): P
   const { client, config, env, processor, say } = options;
   const decisions = new Map<string, DecisionColumns>();
   let changedRanges = 0;
-  const { gaps, reached } = await recomputeArchived({
+  const { gaps, isReached } = await recomputeArchived({
     ...{ client, config, env, processor },
     onOutputs: (outputs) => keep(outputs, wanted, decisions),
     onChanged: ([partition, start, end], epoch) => {
@@ -94,7 +94,7 @@ async function makeAgain(options: VerifyOptions, wanted: ReadonlySet<string>): P
     },
   });
   for (const gap of gaps) say(`gap: ${gap}`);
-  return { decisions, reached, changedRanges };
+  return { decisions, isReached, changedRanges };
 }
 
 function keep(outputs: readonly FoldOutput[], wanted: ReadonlySet<string>, into: Map<string, DecisionColumns>): void {

@@ -16,6 +16,7 @@ export function crossFaults(config: Config): readonly PathFault[] {
     ...embeddedFaults(config),
     ...rhythmFaults(config),
     ...timeFaults(config),
+    ...shardFaults(config),
     ...webhookFaults(config),
     ...amqpFaults(config),
   ];
@@ -155,6 +156,22 @@ function timeFaults({ time }: Config): readonly PathFault[] {
   if (time.dedupeHorizonMs >= oldestMs) return [];
   const message = `must be at least ${oldestMs}, the oldest event that a window still takes (time.allowedLatenessMs + 1 h)`;
   return [{ path: ['time', 'dedupeHorizonMs'], message }];
+}
+
+/** Why these run as one task: their state is not kept by the key that the messages of their inputs have. */
+const whyOneTask: Readonly<Record<keyof Config['pipelines'], string>> = {
+  revenue: 'it adds up by country and merchant, and payments are keyed by card',
+  fraud: 'a payment is judged by its card, device and terminal, and payments are keyed by card',
+  recommendations: 'what trends, and what goes together, is counted over all visitors',
+  predictions: 'its series are of countries, and of all of them together',
+};
+
+function shardFaults({ pipelines }: Config): readonly PathFault[] {
+  return Object.entries(whyOneTask).flatMap(([name, why]) => {
+    const { shards } = pipelines[name as keyof Config['pipelines']];
+    if (shards === 1) return [];
+    return [{ path: ['pipelines', name, 'shards'], message: `must be 1, not ${shards}: ${why}` }];
+  });
 }
 
 function webhookFaults({ webhooks, server, kafka }: Config): readonly PathFault[] {

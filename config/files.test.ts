@@ -36,6 +36,7 @@ test('a number carries its unit at the end of its name, or counts what the name 
     'pipelineDepth',
     'seed',
     'version',
+    'shards',
     'keysMax',
     'listItemsMax',
     'clientsMax',

@@ -116,8 +116,11 @@ const embedded = z.strictObject({
 });
 
 const snapshots = z.strictObject({
-  store: z.enum(['fs']).default('fs').describe('Where snapshots go: files.'),
-  dir: text().describe('Folder; empty: <embedded.dataDir>/snapshots.'),
+  store: z
+    .enum(['fs', 'clickhouse'])
+    .default('fs')
+    .describe('Where snapshots go: fs: files of this host; clickhouse: any host finds them.'),
+  dir: text().describe('Folder of fs; empty: <embedded.dataDir>/snapshots.'),
   everyMs: whole(10_000, 100).describe('Pause between snapshots of a task.'),
   keep: whole(3, 1, 100).describe('Newest snapshots kept a task.'),
 });
@@ -156,21 +159,20 @@ const limits = z.strictObject({
   ),
 });
 
-/** Of a pipeline whose settings shape its results. */
-const version = () =>
-  whole(1, 1, 1_000_000).describe(
+/** Of every pipeline. Which may have several shards is checked in `cross.ts`. */
+const common = () => ({
+  enabled: z.boolean().default(true).describe('Whether it runs.'),
+  version: whole(1, 1, 1_000_000).describe(
     'Raise it with any setting that changes its results: the new version is filled from the old one, then takes over.',
-  );
+  ),
+  shards: whole(1, 1, 256).describe('Tasks that share its partitions; belongs to the version.'),
+});
 
 const pipelines = z.strictObject({
-  revenue: z
-    .strictObject({ enabled: z.boolean().default(true).describe('Whether it runs.'), version: version() })
-    .prefault({})
-    .describe('Payments by country and by merchant, per minute and hour.'),
+  revenue: z.strictObject(common()).prefault({}).describe('Payments by country and by merchant, per minute and hour.'),
   fraud: z
     .strictObject({
-      enabled: z.boolean().default(true).describe('Whether it runs.'),
-      version: version(),
+      ...common(),
       rulesDir: text().describe('Folder of the rules; empty: the shipped ones, config/rules.'),
       coolDownMs: whole(600_000, 1_000).describe('An alert is over when no payment came for so long.'),
       alertUpdateEveryMs: whole(30_000, 1_000).describe('Least time between two updates of one alert.'),
@@ -179,8 +181,7 @@ const pipelines = z.strictObject({
     .describe('A decision on every payment, by rules over rolling features; alerts.'),
   recommendations: z
     .strictObject({
-      enabled: z.boolean().default(true).describe('Whether it runs.'),
-      version: version(),
+      ...common(),
       halfLifeMs: whole(1_800_000, 60_000, 10_800_000).describe('After so long an action counts half of what it did.'),
       coVisitWindowMs: whole(86_400_000, 3_600_000, 2_419_200_000).describe('How far back sessions count.'),
       sessionGapMs: whole(1_800_000, 1_000, 86_400_000).describe('A session ends when nothing came for so long.'),
@@ -194,8 +195,7 @@ const pipelines = z.strictObject({
     .describe('What trends, what goes together, a list for every visitor.'),
   predictions: z
     .strictObject({
-      enabled: z.boolean().default(true).describe('Whether it runs.'),
-      version: version(),
+      ...common(),
       seriesMax: whole(200, 1, 10_000).describe(
         'Series of payments, and of decisions; a country beyond is only in the totals.',
       ),

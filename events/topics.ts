@@ -42,6 +42,8 @@ export interface PipelineTopics {
   readonly name: string;
   readonly version: number;
   readonly inputs: readonly string[];
+  /** Tasks that it runs as, each with a partition of the order topic; absent: 1. */
+  readonly shards?: number;
 }
 
 /** Every group that reads topics and commits, with what it reads: what an embedded broker must not forget before they have. */

@@ -22,8 +22,24 @@ export interface Processor<E> {
   readonly stateShape: unknown;
   /** The oldest event, in ms behind the watermark, that any of its windows still accepts: the dedupe horizon's floor. */
   readonly acceptsBehindMs: number;
+  /** Set where all of its state is kept by the message key of its inputs: it may then run as several tasks. */
+  readonly shardedBy?: 'message-key';
+  /** How many tasks it runs as; the configuration says so, and it belongs to the version. Absent: 1. */
+  readonly shards?: number;
   /** One task's instance. */
   create(): ProcessorInstance<E>;
+}
+
+/** Throws a RangeError where so many tasks would tear the processor's state apart: rows would be wrong, not late. */
+export function assertShards(
+  { name, shardedBy, timelessInputs = [] }: Pick<Processor<never>, 'name' | 'shardedBy' | 'timelessInputs'>,
+  shards: number,
+): void {
+  if (shards === 1) return;
+  if (shardedBy === undefined)
+    throw new RangeError(`${name}: its state is not kept by the message key: it runs as one task, not as ${shards}`);
+  if (timelessInputs.length > 0)
+    throw new RangeError(`${name}: ${timelessInputs.join(', ')} would reach one of ${shards} tasks alone`);
 }
 
 export interface ProcessorInstance<E> {

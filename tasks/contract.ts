@@ -45,6 +45,10 @@ export interface Genesis {
   readonly base: { readonly name: string; readonly sha256: string } | null;
   /** Start offset of every input partition. */
   readonly starts: Readonly<Record<TopicPartitionName, string>>;
+  /** How many tasks the pipeline's partitions were dealt out to; absent: 1. */
+  readonly shards?: number;
+  /** With several shards: how many partitions each input had. With more its keys are in others, and so in other shards. */
+  readonly counts?: Readonly<Record<string, number>>;
   /** What is known to be lost between the base and this epoch, for a person: the first entry that counts then has `hasSkip`. */
   readonly gap?: string;
 }
@@ -93,6 +97,8 @@ export interface Fold {
   readonly pipeline: string;
   readonly version: number;
   readonly inputs: readonly string[];
+  /** How many tasks the pipeline runs as; absent: 1. A log that was begun with another number is not folded. */
+  readonly shards?: number;
   readonly stateHash: string;
   fold(entry: FoldEntry): readonly FoldOutput[];
   snapshot(): unknown;

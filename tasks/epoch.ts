@@ -50,7 +50,7 @@ export async function closePreviousEpoch(options: CloseOptions): Promise<EpochSt
       const closed = await closeEpoch(options, epoch, source, gaps);
       if (closed) return gaps.length > 0 ? { ...closed, gap: gaps.join('; ') } : closed;
     } catch (error) {
-      if (!(error instanceof ParkError) || error.code === 'fold_failed') throw error;
+      if (!(error instanceof ParkError) || error.code === 'fold_failed' || error.code === 'shards_changed') throw error;
       gaps.push(`epoch ${epoch}: ${error.message}`);
     } finally {
       await source.close().catch(() => undefined);

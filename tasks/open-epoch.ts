@@ -6,7 +6,7 @@ import { noFailpoint } from './failpoint.ts';
 import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import type { TermControl } from './owner.ts';
 import type { Outputs } from './outputs.ts';
-import { type PartitionsOptions, startsOf } from './partitions.ts';
+import { type PartitionsOptions, assertNotGrown, countPartitions, startsOf } from './partitions.ts';
 import { ParkError } from './park.ts';
 import type { Replica } from './replica.ts';
 import type { StartOptions } from './start.ts';
@@ -31,6 +31,7 @@ export async function prepareClaim(options: OpenEpochOptions, parts: OpenEpochPa
   const { service, newId } = options;
   const state = parts.replica.judgeState();
   const isNew = !state.genesis || (service.epoch.openNew && state.epoch < service.epoch.current);
+  if (!isNew) await assertNotGrown(options.partitions, state.genesis);
   const opened = isNew ? await openEpoch(options, parts) : null;
   const clockMs = Math.max(service.clock.nowMs(), state.clockMs, opened?.clockMs ?? 0);
   const topics = await incarnations(options, opened ? {} : (state.topics ?? {}));
@@ -68,9 +69,11 @@ async function openEpoch(options: OpenEpochOptions, parts: OpenEpochParts): Prom
   const number = Math.max(epoch.current, start.epoch ?? 0);
   const starts = await startsOf(options.partitions, startFrom, start.isSameTopics ? start.positions : {});
   const incarnation = epoch.incarnation ?? epoch.current;
+  const { shards = 1 } = parts.replica.fold();
   const genesis = {
     ...{ epoch: number, base: start.base, starts },
     ...(incarnation !== number && { incarnation }),
+    ...(shards > 1 && { shards, counts: await countPartitions(options.partitions) }),
     ...(start.gap !== undefined && { gap: start.gap }),
   };
   return { genesis, clockMs: start.clockMs };

@@ -89,7 +89,13 @@ export async function restoreAt(
     // Offsets that were archived once mean other records now.
     const incarnation = isAnew ? epoch : incarnationOf(snapshot.judge);
     const base = { name: kept.name, sha256: sha256Hex(bytes) };
-    const genesis = { epoch, incarnation, base, starts, ...(gaps.length > 0 && { gap: gaps.join('; ') }) };
+    const { shards, counts } = snapshot.judge.genesis ?? {};
+    const genesis = {
+      ...{ epoch, incarnation, base, starts },
+      ...(shards !== undefined && { shards }),
+      ...(counts !== undefined && { counts }),
+      ...(gaps.length > 0 && { gap: gaps.join('; ') }),
+    };
     const claim: OrderClaim = {
       ...{ kind: 'claim', id: options.newId(), replaces: state.lastClaimId, clockMs: state.clockMs },
       genesis,

@@ -45,11 +45,13 @@ function isClaim(value: Record<string, unknown>): boolean {
 
 function isGenesis(value: unknown): value is Genesis {
   if (!isObject(value) || !Number.isSafeInteger(value['epoch']) || (value['epoch'] as number) < 0) return false;
-  const { base, starts, gap, incarnation } = value;
+  const { base, starts, gap, incarnation, shards, counts } = value;
   const isBase = base === null || (isObject(base) && isId(base['name']) && isId(base['sha256']));
   return (
     isBase &&
     (incarnation === undefined || isCount(incarnation)) &&
+    (shards === undefined || isCount(shards)) &&
+    (counts === undefined || (isObject(counts) && Object.values(counts).every(isCount))) &&
     (gap === undefined || typeof gap === 'string') &&
     isObject(starts) &&
     Object.values(starts).every(isOffset)

@@ -16,6 +16,8 @@ export type ParkCode =
   | 'append_failed'
   | 'produce_failed'
   | 'partitions_grew'
+  | 'partitions_unfit'
+  | 'shards_changed'
   | 'order_topic_small'
   | 'internal';
 
@@ -34,7 +36,11 @@ const todo: Readonly<Record<ParkCode, string>> = {
   clock_skew: "set this machine's clock, then restart; `millrace doctor` shows the difference",
   append_failed: 'the service is built anew; `millrace doctor` checks the broker',
   produce_failed: 'the service is built anew; `millrace doctor` checks the broker',
-  partitions_grew: 'with several shards an input may not grow: raise the pipeline version to start it anew',
+  partitions_grew:
+    'its keys are in other partitions now, and so in other tasks: raise the pipeline version, with `tasks.startFrom` at a time after the input grew',
+  partitions_unfit:
+    'with several shards every input of a pipeline has as many partitions as the others, and at least one a shard',
+  shards_changed: 'shards belong to the version: raise the pipeline version with them, or set back what was there',
   order_topic_small: 'give the order topic as many partitions as the pipeline has shards',
   internal: 'a fault in millrace: restart it, and report this line',
 };

@@ -1,5 +1,6 @@
-import { parseTopicPartition, topicPartitionName } from '../sources/source.ts';
+import { topicPartitionName } from '../sources/source.ts';
 import type { Source, TopicPartition, TopicPartitionName } from '../sources/source.ts';
+import type { Genesis } from './contract.ts';
 import { ParkError } from './park.ts';
 
 /** Where a new task starts reading an input: what is held, what comes from now on, or looked up (by time). */
@@ -21,6 +22,29 @@ export async function listPartitions({ source, topics, shard, shards }: Partitio
       if (partition % shards === shard) found.push({ topic, partition });
   }
   return found;
+}
+
+/** How many partitions each input has. */
+export async function countPartitions({
+  source,
+  topics,
+}: Pick<PartitionsOptions, 'source' | 'topics'>): Promise<Readonly<Record<string, number>>> {
+  const counts = topics.map(async (topic) => [topic, await source.partitionCount(topic)] as const);
+  return Object.fromEntries(await Promise.all(counts));
+}
+
+/** Throws a `ParkError` where an input of several shards has another number of partitions than when they began. */
+export async function assertNotGrown(
+  options: Pick<PartitionsOptions, 'source' | 'topics'>,
+  genesis: Genesis | null,
+): Promise<void> {
+  if (!genesis?.counts) return;
+  const grown = Object.entries(await countPartitions(options)).filter(
+    ([topic, count]) => count !== (genesis.counts?.[topic] ?? count),
+  );
+  if (grown.length === 0) return;
+  const found = grown.map(([topic, count]) => `${topic} has ${count} partitions, and had ${genesis.counts?.[topic]}`);
+  throw new ParkError('partitions_grew', found.join(', '));
 }
 
 /** Start offsets for a genesis. */
@@ -53,7 +77,12 @@ export interface Newcomers {
   failure(): Error | null;
 }
 
-export function createNewcomers(options: PartitionsOptions, everyMs: number, onFound: () => void): Newcomers {
+export interface NewcomersOptions extends PartitionsOptions {
+  /** What the shards began with. */
+  readonly genesis: () => Genesis | null;
+}
+
+export function createNewcomers(options: NewcomersOptions, everyMs: number, onFound: () => void): Newcomers {
   const found = new Map<TopicPartitionName, string>();
   let dueMs = 0;
   let isLooking = false;
@@ -62,17 +91,15 @@ export function createNewcomers(options: PartitionsOptions, everyMs: number, onF
   const look = async (positions: Readonly<Record<TopicPartitionName, string>>): Promise<void> => {
     isLooking = true;
     try {
+      await assertNotGrown(options, options.genesis());
       for (const tp of await listPartitions(options)) {
         const name = topicPartitionName(tp);
         if (name in positions || found.has(name)) continue;
-        const isGrown =
-          options.shards > 1 && Object.keys(positions).some((known) => parseTopicPartition(known).topic === tp.topic);
-        if (isGrown)
-          failure ??= new ParkError('partitions_grew', `${tp.topic} has more partitions than when the task began`);
         found.set(name, (await startOf(options.source, tp, 'earliest')).toString());
       }
-    } catch {
-      // The broker does not answer now: looked for again next time.
+    } catch (error) {
+      // Anything else: the broker does not answer now, it is looked for again next time.
+      if (error instanceof ParkError) failure ??= error;
     } finally {
       isLooking = false;
       if (found.size > 0 || failure) onFound();

@@ -49,12 +49,14 @@ export function createReplica(options: ReplicaOptions): Replica {
   let counters = options.from?.counters ?? noCounters;
   let nextOffset = BigInt(options.from?.orderOffset ?? '0');
   let lastRecordId = options.from?.lastRecordId ?? '';
+  assertSameShards(fold, state.genesis);
   if (options.from) fold.restore(options.from.fold);
   inputs.open(state.positions);
 
   const restart = async (genesis: Genesis, started: JudgeState): Promise<JudgeState> => {
     const base = genesis.base ? await options.loadBase(genesis.base) : null;
     fold = options.createFold(shard);
+    assertSameShards(fold, genesis);
     if (base) fold.restore(base.fold);
     counters = base?.counters ?? noCounters;
     inputs.open(started.positions);
@@ -103,6 +105,16 @@ export function createReplica(options: ReplicaOptions): Replica {
       return encodeSnapshot({ ...at, judge: state, fold: fold.snapshot(), counters });
     },
   };
+}
+
+/** Dealt out to another number of tasks, the partitions of this log would be folded twice, or not at all. */
+function assertSameShards({ version, shards = 1 }: Fold, genesis: Genesis | null): void {
+  const began = genesis?.shards ?? 1;
+  if (genesis && began !== shards)
+    throw new ParkError(
+      'shards_changed',
+      `version ${version} began with ${began} shards, and is to run with ${shards}`,
+    );
 }
 
 function toFoldEntry(

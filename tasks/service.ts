@@ -91,6 +91,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
     async start() {
       state = 'starting';
       await checkOrderTopic(options);
+      await checkInputs(options, identities[0]?.inputs ?? []);
       tasks = identities.map((identity, shard) => createTask({ service: options, tuning, shard, identity, metrics }));
       watchdogs = tasks.map((_, shard) => watchdogOf(options, shard, tuning.stallMs));
       await options.membership.start({
@@ -116,20 +117,38 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
     },
     status() {
       const shards = tasks.map((task, shard) => statusOf(task, shard));
-      const parked = shards.find((shard) => shard.parked)?.parked;
-      const pulse = pulseOf(watchdogs);
-      if (state !== 'running' || !parked) return { state, ...(detail !== undefined && { detail }), ...pulse, shards };
-      const isCuredByRestart = parked.code === 'append_failed' || parked.code === 'produce_failed';
-      const because = `${parked.code}: ${parked.message}. ${parked.command}`;
-      return { state: isCuredByRestart ? 'failed' : 'parked', detail: because, shards };
+      const parked = state === 'running' ? parkedOf(shards) : null;
+      if (parked) return { ...parked, shards };
+      return { state, ...(detail !== undefined && { detail }), ...pulseOf(watchdogs), shards };
     },
   };
+}
+
+/** What the parked ones among the shards say together; null when none is. */
+function parkedOf(shards: readonly TaskStatus[]): Pick<TaskServiceStatus, 'state' | 'detail'> | null {
+  const parked = shards.flatMap((one) => (one.parked ? [{ shard: one.shard, ...one.parked }] : []));
+  if (parked.length === 0) return null;
+  const isCuredByRestart = parked.some(({ code }) => code === 'append_failed' || code === 'produce_failed');
+  const because = parked.map(({ shard, code, message, command }) => {
+    const which = shards.length > 1 ? `shard ${shard}: ` : '';
+    return `${which}${code}: ${message}. ${command}`;
+  });
+  return { state: isCuredByRestart ? 'failed' : 'parked', detail: because.join('; ') };
 }
 
 async function checkOrderTopic({ orderProducer, orderTopic, shards }: TaskServiceOptions): Promise<void> {
   const partitions = await orderProducer.partitionCount(orderTopic);
   if (partitions >= shards) return;
   throw new ParkError('order_topic_small', `${orderTopic} has ${partitions} partitions for ${shards} shards`);
+}
+
+/** One key is in one shard over all inputs only where all are cut alike; and a shard without a partition would do nothing. */
+async function checkInputs({ inputs, shards }: TaskServiceOptions, topics: readonly string[]): Promise<void> {
+  if (shards === 1) return;
+  const counts = await Promise.all(topics.map((topic) => inputs.partitionCount(topic)));
+  if (counts.every((count) => count === counts[0] && count >= shards)) return;
+  const found = topics.map((topic, i) => `${topic} has ${counts[i]}`).join(', ');
+  throw new ParkError('partitions_unfit', `${shards} shards cannot share these partitions: ${found}`);
 }
 
 function pulseOf(watchdogs: readonly Watchdog[]): { readonly isStalled?: boolean } {
@@ -150,8 +169,9 @@ const reportEveryMs = 1_000;
 function reportProgress(metrics: TaskMetrics, status: TaskStatus): void {
   const lagRecords = Object.values(status.inputs).reduce((sum, { lag }) => sum + Math.max(0, lag), 0);
   const { watermarkMs, epoch } = status;
-  if (status.state === 'owner')
-    metrics.progress(status.shard, { lagRecords, watermarkMs, epoch, orderOffset: Number(status.orderOffset) });
+  const isOwner = status.state === 'owner';
+  const at = { lagRecords, watermarkMs, epoch, orderOffset: Number(status.orderOffset) };
+  metrics.progress(status.shard, isOwner ? at : null);
 }
 
 function statusOf(task: Task, shard: number): TaskStatus {

@@ -10,9 +10,10 @@ export interface TaskMetrics {
   readonly archiveRead: (why: string) => void;
   readonly termEnded: (end: string) => void;
   readonly parked: (shard: number, isParked: boolean) => void;
+  /** Null: another instance owns the shard now, and tells of it. */
   readonly progress: (
     shard: number,
-    at: {
+    at: null | {
       readonly lagRecords: number;
       readonly watermarkMs: number;
       readonly epoch: number;
@@ -63,6 +64,10 @@ export function createTaskMetrics(metrics: Metrics, pipeline: string): TaskMetri
     parked: (shard, isParked) => parked.set({ pipeline, shard }, isParked ? 1 : 0),
     progress(shard, at) {
       const of = { pipeline, shard };
+      if (at === null) {
+        for (const gauge of [lag, watermark, epoch, orderOffset]) gauge.remove(of);
+        return;
+      }
       lag.set(of, at.lagRecords);
       if (Number.isFinite(at.watermarkMs)) watermark.set(of, at.watermarkMs);
       epoch.set(of, at.epoch);

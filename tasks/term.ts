@@ -237,7 +237,11 @@ function own(
         ...tuning,
       }),
       idleness: createIdleness({ source: service.inputs, idleMs: tuning.idleMs, onChange: () => wake.wake() }),
-      newcomers: createNewcomers(partitionsOf(options), tuning.partitionCheckMs, () => wake.wake()),
+      newcomers: createNewcomers(
+        { ...partitionsOf(options), genesis: () => replica.judgeState().genesis },
+        tuning.partitionCheckMs,
+        () => wake.wake(),
+      ),
       commit: (nowMs) => options.commit(parts, nowMs),
       onOwned: options.onOwned,
       onApplied: (logRecord, applied) => note(options, keeper, logRecord, applied),

@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { isObservable, Subject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../config/load.ts';
 import { processors } from '../processors/index.ts';
+import { assertShards } from '../processors/processor.ts';
 import type { StreamBatch } from '../streams/batch.ts';
 
 const all = processors({
@@ -58,6 +60,21 @@ describe.each(all.map((processor) => [processor.name, processor] as const))('%s'
     expect(JSON.parse(JSON.stringify(processor.stateShape))).toEqual(processor.stateShape);
     expect(processor.acceptsBehindMs).toBeGreaterThanOrEqual(0);
     expect(Number.isFinite(processor.acceptsBehindMs)).toBe(true);
+  });
+
+  test('[A1] runs as several tasks only where its state allows it, and the configuration knows which', () => {
+    const env = { [`MILLRACE_PIPELINES_${processor.name.toUpperCase()}_SHARDS`]: '2', MILLRACE_KAFKA_BROKERS: 'h:1' };
+    const isRefused = (act: () => unknown): boolean => {
+      try {
+        act();
+        return false;
+      } catch (error) {
+        expect((error as Error).message).toMatch(new RegExp(`${processor.name}|pipelines`));
+        return true;
+      }
+    };
+    expect(isRefused(() => assertShards(processor, 1))).toBe(false);
+    expect(isRefused(() => loadConfig({ env }))).toBe(isRefused(() => assertShards(processor, 2)));
   });
 
   test('is an RxJS operator over batches: one batch in, one out, synchronously, outputs only added', () => {

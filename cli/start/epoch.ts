@@ -16,7 +16,9 @@ export async function highestSnapshotEpoch(
   pipelines: readonly PipelineTopics[],
 ): Promise<number> {
   const lists = await Promise.all(
-    pipelines.map(({ name, version }) => store.list({ pipeline: name, version, shard: 0 })),
+    pipelines.flatMap(({ name, version, shards = 1 }) =>
+      Array.from({ length: shards }, (_, shard) => store.list({ pipeline: name, version, shard })),
+    ),
   );
   return Math.max(-1, ...lists.flat().map(({ epoch }) => epoch));
 }

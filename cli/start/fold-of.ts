@@ -30,7 +30,7 @@ export function foldOf(
     outOfOrdernessMs: config.time.outOfOrdernessMs,
     dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },
     shard,
-    shards: 1,
+    shards: processor.shards ?? 1,
   });
   return env['MILLRACE_BREAK'] === 'fold' ? breakFold(fold) : fold;
 }

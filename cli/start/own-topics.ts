@@ -11,9 +11,9 @@ const forGood = -1;
  */
 export function ownTopics({ kafka }: Config, running: readonly PipelineTopics[]): readonly NewTopic[] {
   const { partitions, replicas, retentionDays } = kafka;
-  const make = (topic: string, keptMs: number): NewTopic => ({
+  const make = (topic: string, keptMs: number, count = partitions): NewTopic => ({
     topic,
-    partitions,
+    partitions: count,
     ...(replicas > 0 && { replicas }),
     settings: {
       'cleanup.policy': 'delete',
@@ -28,6 +28,7 @@ export function ownTopics({ kafka }: Config, running: readonly PipelineTopics[])
   return [
     ...inputTopics.map((topic) => make(topic, topic === rulesTopic ? forGood : keptMs(retentionDays.inputs))),
     ...Object.values(resultTopics).map((topic) => make(topic, keptMs(retentionDays.results))),
-    ...running.map(({ name, version }) => make(orderTopic(name, version), forGood)),
+    // One a task, so that a group deals out all of them evenly.
+    ...running.map(({ name, version, shards = 1 }) => make(orderTopic(name, version), forGood, shards)),
   ];
 }

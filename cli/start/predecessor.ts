@@ -1,7 +1,7 @@
 import { parseSnapshotName } from '../../checkpoints/name.ts';
 import { orderTopic, resultTopics } from '../../events/topics.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
-import { archivedEpochs } from '../../sinks/clickhouse/archived.ts';
+import { archivedEpochs, archivedShards } from '../../sinks/clickhouse/archived.ts';
 import { hasLiveVersion, setLiveVersion, versionBefore } from '../../sinks/clickhouse/live-versions.ts';
 import type { Source } from '../../sources/source.ts';
 import { backfilledFrom, type Predecessor } from '../../tasks/backfill.ts';
@@ -14,7 +14,7 @@ export const quietTopics: readonly string[] = [resultTopics.alerts, resultTopics
 /** The version that this one takes over from; undefined: it is the first, or has run before. */
 export async function predecessorOf(
   parts: ServiceParts,
-  { name, version, acceptsBehindMs }: AnyProcessor,
+  { name, version, acceptsBehindMs, shards = 1 }: AnyProcessor,
   openOrder: () => Promise<Source>,
 ): Promise<Predecessor | undefined> {
   const { infrastructure, config, epoch, logger } = parts;
@@ -25,6 +25,15 @@ export async function predecessorOf(
   const before = await versionBefore(from, name, version);
   if (before === null) return undefined;
   const topic = orderTopic(name, before);
+  const shardsBefore = await archivedShards(client, database, topic);
+  if (shards > 1 || shardsBefore > 1) {
+    // Keys may be in other partitions, and so in other tasks, than they were: one state is not made from the other.
+    logger.warn(
+      { pipeline: name, version, shards, shardsBefore },
+      'not filled from the version before: it begins anew',
+    );
+    return undefined;
+  }
   const archived = await archivedEpochs(client, database, topic);
   const alerts = createAlertSwap(parts, { pipeline: name, version, before });
   return {

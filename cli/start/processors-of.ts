@@ -8,7 +8,9 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
   const { coolDownMs, alertUpdateEveryMs } = pipelines.fraud;
   const { enabled: _on, version: _version, ...recommendations } = pipelines.recommendations;
   const { seriesMax, anomalyScore, warmUpMs, alarmsPerDayMax } = pipelines.predictions;
-  const chosen: Readonly<Record<string, { readonly enabled: boolean; readonly version?: number }>> = pipelines;
+  const chosen: Readonly<
+    Record<string, { readonly enabled: boolean; readonly version?: number; readonly shards?: number }>
+  > = pipelines;
   const all = processors({
     revenue: { allowedLatenessMs, provisionalEveryMs, keysMax },
     fraud: { keysMax, coolDownMs, alertUpdateEveryMs },
@@ -20,7 +22,7 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
   });
   const versioned = all.map((processor): AnyProcessor => {
     const version = Math.max(processor.version, chosen[processor.name]?.version ?? 1);
-    return { ...processor, version };
+    return { ...processor, version, shards: chosen[processor.name]?.shards ?? 1 };
   });
   return versioned.filter(({ name }) => chosen[name]?.enabled ?? true);
 }

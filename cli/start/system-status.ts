@@ -61,11 +61,14 @@ function totalOf(status: Status): number | null {
 
 function pipelineLines(name: string, version: number, status: Status): readonly PipelineLine[] {
   if (!isTask(status)) return [];
-  return status.shards.map(({ shard, watermarkMs, inputs, counters: { dead = 0, ...counters } }) => ({
+  // Of those that another instance owns it is that one that tells.
+  const own = status.shards.filter(({ state }) => state !== 'unassigned');
+  const shown = own.length > 0 ? own : status.shards;
+  return shown.map(({ shard, parked, watermarkMs, inputs, counters: { dead = 0, ...counters } }) => ({
     name,
     version,
     shard,
-    state: status.state,
+    state: parked || status.state !== 'parked' ? status.state : 'running',
     watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
     lagRecords: Object.values(inputs).reduce((total, { lag }) => total + Math.max(0, lag), 0),
     counters: { ...counters, deadLettered: dead },

@@ -42,7 +42,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const partitions = await partitionCounts(producer, Object.values(resultTopics));
   const service = createTaskService({
     createFold: (shard) => foldOf({ config, env: parts.env, isEmbeddedBroker, metrics }, processor, shard),
-    shards: 1,
+    shards: processor.shards ?? 1,
     membership: await memberOf(parts, taskGroup(processor.name, processor.version), [topic]),
     orderTopic: topic,
     startFrom: startFromOf(config.tasks.startFrom, { admin: kafka.admin, inputs: broker.inputs }),

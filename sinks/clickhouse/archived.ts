@@ -46,6 +46,14 @@ export async function archivedBefore(
   return found === undefined ? place.nextOffset - 1n : BigInt(found);
 }
 
+/** How many tasks an archived order topic was begun with, the highest of its epochs. */
+export async function archivedShards(client: ClickHouseClient, database: string, orderTopic: string): Promise<number> {
+  const query = `SELECT max(JSONExtractUInt(ifNull(value, ''), 'genesis', 'shards')) FROM ${database}.order_log
+    WHERE topic = {orderTopic:String} AND kind = 'claim'`;
+  const result = await client.query({ query, query_params: { orderTopic }, format: 'JSONCompactEachRow' });
+  return Math.max(1, Number((await result.json<[string]>())[0]?.[0] ?? 1));
+}
+
 /** Which incarnations of an order topic the archive holds, oldest first. */
 export async function archivedEpochs(
   client: ClickHouseClient,

@@ -74,7 +74,13 @@ export interface DiffScope {
   readonly sandbox: string;
   readonly pipeline: string;
   readonly version: number;
-  /** Revisions that were made again, both included. */
+  /** What was made again of each shard. */
+  readonly ranges: readonly RevisionRange[];
+}
+
+/** Revisions of one shard, both included. */
+export interface RevisionRange {
+  readonly shard: number;
   readonly from: bigint;
   readonly to: bigint;
 }
@@ -96,10 +102,10 @@ async function diffTable(
   client: ClickHouseClient,
   database: string,
   table: TableName,
-  { sandbox, pipeline, version, from, to }: DiffScope,
+  { sandbox, pipeline, version, ranges }: DiffScope,
 ): Promise<readonly [number, number, number]> {
   const ask = async (query: string): Promise<readonly (string | number)[]> => {
-    const query_params = { pipeline, version, from: String(from), to: String(to), database, table };
+    const query_params = { pipeline, version, database, table };
     const answer = await client.query({ query, query_params, format: 'JSONCompactEachRow' });
     return (await answer.json<readonly (string | number)[]>())[0] ?? [];
   };
@@ -109,10 +115,16 @@ async function diffTable(
   const identity = `(${String(key)})`;
   // What a new version ended at its swap no fold has made.
   const of = `pipeline = {pipeline:String} AND version = {version:UInt32} AND NOT startsWith(entry_id, 'swap-')`;
+  // Numbers of ours, not texts of others.
+  const within = anyOf(ranges, ({ shard, from, to }) => `shard = ${shard} AND revision BETWEEN ${from} AND ${to}`);
+  const beyond = anyOf(ranges, ({ shard, to }) => `shard = ${shard} AND revision > ${to}`);
   const made = `SELECT ${columnsOf[table]} FROM ${sandbox}.${table} FINAL WHERE ${of}`;
-  const live = `SELECT ${columnsOf[table]} FROM ${database}.${table} FINAL WHERE ${of} AND revision BETWEEN {from:UInt64} AND {to:UInt64}`;
-  const later = `SELECT ${identity} FROM ${database}.${table} FINAL WHERE ${of} AND revision > {to:UInt64}`;
+  const live = `SELECT ${columnsOf[table]} FROM ${database}.${table} FINAL WHERE ${of} AND (${within})`;
+  const later = `SELECT ${identity} FROM ${database}.${table} FINAL WHERE ${of} AND (${beyond})`;
   const counts = await ask(`SELECT (SELECT count() FROM (${made})), (SELECT count() FROM (${live} EXCEPT ${made})),
     (SELECT count() FROM (${made} AND ${identity} NOT IN (${later}) EXCEPT ${live}))`);
   return counts.map(Number) as unknown as readonly [number, number, number];
 }
+
+const anyOf = (ranges: readonly RevisionRange[], condition: (range: RevisionRange) => string): string =>
+  ranges.map((range) => `(${condition(range)})`).join(' OR ') || 'false';

@@ -9,6 +9,7 @@ import type { ReadFrom } from './queries.ts';
 export interface StoredDecision {
   readonly paymentSource: string;
   readonly paymentId: string;
+  readonly shard: number;
   readonly epoch: number;
   readonly orderOffset: bigint;
   readonly columns: DecisionColumns;
@@ -64,6 +65,7 @@ export async function storedDecisions(
     return {
       paymentSource: String(paymentSource),
       paymentId: String(id),
+      shard: Number(named.shard),
       epoch: Number(named.epoch),
       orderOffset: BigInt(named.order_offset ?? 0),
       columns: named,

@@ -1,10 +1,9 @@
 // The processing service of `npm run verify:crash`: the numbered pipeline, the ClickHouse sink and, where a receiver is named, the webhooks,
 // wired as `millrace start` does, in a process for the harness to kill. Configured by environment; reports its task's status over the
 // channel to its parent.
-import { join } from 'node:path';
-import { createFsStore } from '../../checkpoints/fs.ts';
 import type { Page } from '../../cli/start/edges.ts';
 import { startInfrastructure } from '../../cli/start/infrastructure.ts';
+import { openStore } from '../../cli/start/open-store.ts';
 import { prepare } from '../../cli/start/prepare.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
 import { supervise } from '../../cli/start/supervisor.ts';
@@ -28,11 +27,11 @@ const { allowedLatenessMs, provisionalEveryMs } = config.time;
 const { keysMax } = config.limits;
 // It takes payments alone, as `eventTypes` says; `ofTypes` stands before it.
 const plain = numbered({ allowedLatenessMs, provisionalEveryMs, keysMax });
-const processor = (hasWebhooks(config) ? alerting(plain, allowedLatenessMs) : plain) as unknown as AnyProcessor;
+const one = (hasWebhooks(config) ? alerting(plain, allowedLatenessMs) : plain) as unknown as AnyProcessor;
+const processor: AnyProcessor = { ...one, shards: Number(env['NUMBERED_SHARDS'] ?? 1) };
 const running = [processor];
 const infrastructure = await startInfrastructure(context, running);
-const folder = config.snapshots.dir || join(config.embedded.dataDir, 'snapshots');
-const store = await createFsStore({ folder, keep: config.snapshots.keep, clock: systemClock, logger: context.logger });
+const store = await openStore(context, () => Promise.resolve(infrastructure.clickhouse));
 const epoch = await prepare(context, infrastructure, { running, store });
 const recipes = serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, {} as Page);
 const services = recipes
@@ -41,10 +40,11 @@ const services = recipes
 
 const report = setInterval(() => {
   const status = services[0]?.status() as TaskServiceStatus | undefined;
-  const shard = status?.shards?.[0];
+  const owned = (status?.shards ?? []).filter(({ state }) => state === 'owner');
   const said: CrashStatus = {
-    isOwner: shard?.state === 'owner',
-    folded: shard?.totals.records ?? 0,
+    isOwner: owned.length > 0,
+    owned: owned.map(({ shard }) => shard),
+    folded: (status?.shards ?? []).reduce((sum, { totals }) => sum + totals.records, 0),
     parked: status?.state === 'parked' ? (status.detail ?? status.state) : null,
     rssPeakBytes: process.resourceUsage().maxRSS * 1_024,
   };

@@ -58,6 +58,7 @@ export function numbered(options: NumberedOptions): Processor<Payment> {
     eventTypes: ['payment'],
     stateShape: viewsShape(views),
     acceptsBehindMs: viewsReachMs(views) + options.allowedLatenessMs,
+    shardedBy: 'message-key',
     create: () => windowed({ ...options, views, cellsMax: options.keysMax * 1_000, topics: resultTopics }),
   };
 }

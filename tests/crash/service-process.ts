@@ -6,6 +6,8 @@ import { systemClock } from '../../telemetry/clock.ts';
 /** What the processing service says of itself, 20 times a second. */
 export interface CrashStatus {
   readonly isOwner: boolean;
+  /** The shards that it owns. */
+  readonly owned: readonly number[];
   /** Records folded since the beginning of all, as its state has it. */
   readonly folded: number;
   /** Why its task is parked, or null. */

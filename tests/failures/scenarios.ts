@@ -5,6 +5,7 @@ import { fraction } from '../crash/fraction.ts';
 import { numberedOrder, numberedTopics, sessionTimeoutMs } from '../crash/rig.ts';
 import type { Trial } from '../crash/trial.ts';
 import { brokerOf, flow, flowing, owns, untilFolding } from './flow.ts';
+import { scaleOut, scaleOutEnv } from './scale-out.ts';
 
 /** What a scenario found besides whether the rows are right; what is not as it must be makes it fail. */
 export interface Found {
@@ -16,6 +17,8 @@ export interface Found {
 export interface Scenario {
   readonly name: string;
   readonly hasProxy?: boolean;
+  /** More of the services' environment. */
+  readonly env?: Readonly<Record<string, string>>;
   run(trial: Trial, scale: number): Promise<Found>;
 }
 
@@ -29,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   { name: 'stopped-instance', run: (trial) => stopped(trial) },
   { name: 'rebalance-storm', run: (trial, scale) => storm(trial, 180_000 * scale) },
   { name: 'dropped-bytes', hasProxy: true, run: (trial, scale) => dropped(trial, 90_000 * scale) },
+  { name: 'scale-out', env: scaleOutEnv, run: (trial, scale) => scaleOut(trial, 30_000 * scale) },
   { name: 'drains', run: (trial, scale) => drains(trial, rounds(200, scale)) },
 ];
 

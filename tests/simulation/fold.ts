@@ -57,6 +57,7 @@ const processor: Processor<SimEvent> = {
   eventTypes: ['sim'],
   stateShape: viewsShape(views),
   acceptsBehindMs: rules.hoppingMs + rules.allowedLatenessMs,
+  shardedBy: 'message-key',
   create: () => windowed({ ...rules, views, keysMax: 1_000, cellsMax: 10_000, topics: resultTopics }),
 };
 
