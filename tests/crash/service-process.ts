@@ -18,7 +18,7 @@ export interface CrashStatus {
 
 /** The processing service in a child process; killed and started again as often as wanted. */
 export interface ServiceProcess {
-  /** What it said last; null before it did. */
+  /** What it said last; null before it did, and once it is gone. */
   status(): CrashStatus | null;
   isRunning(): boolean;
   /** kill -9, or another signal; resolves when it is gone. */
@@ -70,7 +70,7 @@ export function createServiceProcess(env: Readonly<Record<string, string>>): Ser
         words.splice(0, words.length - wordsMax);
       });
       gone = once(started, 'exit').then(() => {
-        if (child === started) child = null;
+        if (child === started) child = status = null;
       });
     },
     gone: () => gone,

@@ -24,6 +24,7 @@ export interface Scenario {
 
 const resumeMaxMs = 15_000;
 const drainMaxMs = 10_000;
+const flowsAfterMs = 10_000;
 
 export const scenarios: readonly Scenario[] = [
   { name: 'broker-sigterm', run: (trial, scale) => broker(trial, 'SIGTERM', rounds(5, scale)) },
@@ -66,6 +67,7 @@ async function absent(trial: Trial, awayMs: number): Promise<Found> {
   const ownedMs = systemClock.nowMs() - sinceMs;
   flow(trial);
   await untilFolding(trial);
+  await systemClock.sleep(flowsAfterMs, trial.signal);
   const faults = [
     ...(waited ? [] : ['the service did not wait for the broker']),
     ...(ownedMs > resumeMaxMs
