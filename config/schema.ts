@@ -141,6 +141,10 @@ const tasks = z.strictObject({
   ownerSilenceMs: whole(10_000, 1_000).describe('Silence in the log after which a standby claims (solo).'),
   ownerHeartbeatMs: whole(3_000, 100).describe('An owner appends at least this often.'),
   queueBytesMax: whole(8_388_608, 65_536).describe('Bytes fetched and not yet ordered, a partition.'),
+  standby: z
+    .boolean()
+    .default(false)
+    .describe('Fold the tasks of other instances too, to take them over at once; costs what owning them does.'),
 });
 
 const time = z.strictObject({

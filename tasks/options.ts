@@ -50,6 +50,8 @@ export interface TaskTuning {
   readonly stallMs: number;
   /** Largest difference between a claim's append time and our clock; null (embedded broker): not checked. */
   readonly clockSkewMaxMs: number | null;
+  /** Tasks that other instances own are folded too, without writing anything, so that they are taken over at once. */
+  readonly isStandby: boolean;
   /** A drain first orders what the inputs hold: for the embedded broker, which forgets it. */
   readonly foldsToEndOnDrain: boolean;
 }
@@ -74,6 +76,7 @@ export const defaultTuning: TaskTuning = {
   drainMs: 8_000,
   stallMs: 30_000,
   clockSkewMaxMs: 5_000,
+  isStandby: false,
   foldsToEndOnDrain: false,
 };
 

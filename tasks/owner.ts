@@ -21,6 +21,8 @@ export type TermEnd = 'deposed' | 'claim_lost' | 'stopped' | 'drained' | 'ended'
 export interface TermControl {
   isStopped(): boolean;
   isDraining(): boolean;
+  /** False while another instance has the task: then a standby follows it. */
+  isAssigned(): boolean;
 }
 
 export interface OwnerOptions {

@@ -27,6 +27,8 @@ export interface TaskStatus {
   /** Totals over the whole log. */
   readonly totals: TaskCounters;
   readonly outputsPending: number;
+  /** From being given the task to its first new result acknowledged; null: not yet. */
+  readonly takeoverMs: number | null;
   /** The pipeline's own counters. */
   readonly counters: Readonly<Record<string, number>>;
 }
@@ -176,7 +178,8 @@ function reportProgress(metrics: TaskMetrics, status: TaskStatus): void {
 
 function statusOf(task: Task, shard: number): TaskStatus {
   const view = task.view();
-  const common = { shard, state: task.state(), parked: task.parkedBecause(), trouble: task.trouble() };
+  const told = { parked: task.parkedBecause(), trouble: task.trouble(), takeoverMs: task.takeoverMs() };
+  const common = { shard, state: task.state(), ...told };
   if (!view) return { ...common, ...nothing };
   const { epoch, positions, idle, clockMs } = view.replica.judgeState();
   const fold = view.replica.fold();

@@ -9,6 +9,7 @@ export interface TaskMetrics {
   readonly snapshot: (outcome: 'saved' | 'failed', bytes: number) => void;
   readonly archiveRead: (why: string) => void;
   readonly termEnded: (end: string) => void;
+  readonly takenOver: (ms: number) => void;
   readonly parked: (shard: number, isParked: boolean) => void;
   /** Null: another instance owns the shard now, and tells of it. */
   readonly progress: (
@@ -45,6 +46,12 @@ export function createTaskMetrics(metrics: Metrics, pipeline: string): TaskMetri
     'reason',
   ]);
   const terms = metrics.counter('millrace_task_terms_total', 'Ends of ownership, by reason.', ['pipeline', 'reason']);
+  const takeover = metrics.histogram(
+    'millrace_task_takeover_seconds',
+    'From being given a task to its first new result acknowledged.',
+    appendSeconds,
+    ['pipeline'],
+  );
   const parked = metrics.gauge('millrace_task_parked', '1 while a task needs an operator.', ['pipeline', 'shard']);
   const lag = metrics.gauge('millrace_task_lag_records', 'Records not folded yet.', ['pipeline', 'shard']);
   const watermark = metrics.gauge('millrace_task_watermark_ms', 'Watermark in ms since 1970.', ['pipeline', 'shard']);
@@ -61,6 +68,7 @@ export function createTaskMetrics(metrics: Metrics, pipeline: string): TaskMetri
     },
     archiveRead: (reason) => archive.inc({ pipeline, reason }),
     termEnded: (reason) => terms.inc({ pipeline, reason }),
+    takenOver: (ms) => takeover.observe(labels, ms / 1_000),
     parked: (shard, isParked) => parked.set({ pipeline, shard }, isParked ? 1 : 0),
     progress(shard, at) {
       const of = { pipeline, shard };

@@ -42,6 +42,8 @@ export interface Task {
   /** Why it retries, or null. */
   trouble(): string | null;
   view(): TermView | null;
+  /** From the last time that the task was assigned to the first new result acknowledged; null: not yet, or never. */
+  takeoverMs(): number | null;
 }
 
 export interface TaskOptions {
@@ -69,6 +71,8 @@ class ShardTask implements Task {
   readonly #writerId: string;
   #ids = 0;
   #isAssigned = false;
+  #assignedMs = -Infinity;
+  #takeoverMs: number | null = null;
   #isDraining = false;
   #isStopped = false;
   #state: TaskState = 'unassigned';
@@ -100,8 +104,13 @@ class ShardTask implements Task {
   view(): TermView | null {
     return this.#view;
   }
+  takeoverMs(): number | null {
+    return this.#takeoverMs;
+  }
 
   setAssigned(isAssigned: boolean): void {
+    if (isAssigned && !this.#isAssigned)
+      [this.#assignedMs, this.#takeoverMs] = [this.#options.service.clock.nowMs(), null];
     this.#isAssigned = isAssigned;
     this.#wake.wake();
   }
@@ -119,7 +128,8 @@ class ShardTask implements Task {
     let retryMs = retryFirstMs;
     while (!this.#isDraining && !this.#isStopped) {
       if (this.#parked && !(await this.#toldToGoOn())) continue;
-      if (!this.#isAssigned || this.#state === 'superseded') {
+      const isIdle = !this.#isAssigned && !this.#options.tuning.isStandby;
+      if (isIdle || this.#state === 'superseded') {
         if (!this.#isAssigned) this.#state = 'unassigned';
         await this.#wake.wait(60_000);
         continue;
@@ -141,8 +151,14 @@ class ShardTask implements Task {
   async #oneTerm(): Promise<void> {
     const { service, tuning, shard, metrics, identity } = this.#options;
     await (service.failpoint ?? noFailpoint)('in-assign');
+    let wasAssigned = false;
+    const isAssigned = (): boolean => {
+      wasAssigned ||= this.#isAssigned;
+      return this.#isAssigned;
+    };
     const control: TermControl = {
-      isStopped: () => this.#isStopped || !this.#isAssigned,
+      isAssigned,
+      isStopped: () => this.#isStopped || (!isAssigned() && wasAssigned),
       isDraining: () => this.#isDraining,
     };
     const running = runTerm({
@@ -155,6 +171,11 @@ class ShardTask implements Task {
       onOpen: (view) => (this.#view = view),
       onPhase: (phase) => (this.#state = phase),
       onOwned: () => (this.#state = 'owner'),
+      assignedMs: () => this.#assignedMs,
+      onTakenOver: (ms) => {
+        this.#takeoverMs = ms;
+        metrics.takenOver(ms);
+      },
     });
     const end = await running.finally(() => {
       // What the term has taken in, an operator's word too, did not help it.
@@ -183,6 +204,7 @@ class ShardTask implements Task {
   async #onError(error: unknown, retryMs: number): Promise<void> {
     const { service, shard, metrics } = this.#options;
     const message = error instanceof Error ? error.message : String(error);
+    if (!this.#isAssigned) return this.#standbyFailed(error, retryMs);
     if (error instanceof ParkError && !this.#mayHaveMoved(error)) return this.#park(error);
     if (!(error instanceof ParkError) && !isRetryable(error))
       return this.#park(new ParkError(parkCodeOf(error, 'internal'), message, error));
@@ -191,6 +213,16 @@ class ShardTask implements Task {
     metrics.termEnded('retry');
     service.logger.warn({ shard, err: error, retryMs }, 'task starts again');
     await this.#pause(retryMs);
+  }
+
+  /** Whatever it is, its owner finds out: a standby only begins again. */
+  async #standbyFailed(error: unknown, retryMs: number): Promise<void> {
+    const { service, shard } = this.#options;
+    this.#state = 'unassigned';
+    service.logger.debug({ shard, err: error, retryMs }, 'standby begins again');
+    const untilMs = service.clock.nowMs() + retryMs;
+    while (!this.#isAssigned && !this.#isDraining && !this.#isStopped && service.clock.nowMs() < untilMs)
+      await this.#wake.wait(untilMs - service.clock.nowMs());
   }
 
   /** The store may have let the base go for newer snapshots while this term was looking for one: worth one more look. */

@@ -4,6 +4,7 @@ import { createChooser } from './chooser.ts';
 import { isBackfillBase } from './backfill.ts';
 import { prepareClaim } from './open-epoch.ts';
 import { noFailpoint } from './failpoint.ts';
+import { follow } from './follow.ts';
 import { createIdleness } from './idleness.ts';
 import { createInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
@@ -23,6 +24,7 @@ import type { Applied, Replica } from './replica.ts';
 import type { TaskCounters } from './snapshot.ts';
 import { fromLastGenesis, loadBase, newestValid } from './start.ts';
 import type { StartOptions } from './start.ts';
+import { type Takeover, createTakeover } from './takeover.ts';
 import type { TaskMetrics } from './task-metrics.ts';
 import type { Wake } from './wake.ts';
 import { createWriter } from './writer.ts';
@@ -45,9 +47,13 @@ export interface TermOptions {
   readonly onLogEnd: (endOffset: bigint) => void;
   /** Shows what the term works on; called once, before anything is read. */
   readonly onOpen: (view: TermView) => void;
-  readonly onPhase: (phase: 'catching_up' | 'claiming') => void;
+  readonly onPhase: (phase: 'standing_by' | 'catching_up' | 'claiming') => void;
   /** The claim was read back and counts. */
   readonly onOwned: () => void;
+  /** When the task was assigned. */
+  readonly assignedMs: () => number;
+  /** The first result of an entry of this owner is acknowledged, so long after the task was assigned. */
+  readonly onTakenOver: (ms: number) => void;
 }
 
 /** What status and commits look at. */
@@ -67,7 +73,12 @@ interface Parts extends TermView {
 
 /** Runs one term from the newest snapshot to its end. Throws a `ParkError` or a retryable error. */
 export async function runTerm(options: TermOptions): Promise<TermEnd> {
-  const { service, tuning, metrics, wake } = options;
+  const { service, tuning, metrics, wake, control } = options;
+  const takeover = createTakeover({
+    clock: service.clock,
+    sinceMs: options.assignedMs,
+    onDone: options.onTakenOver,
+  });
   const outputs = (service.seams?.createOutputs ?? createOutputs)({
     producer: service.producer,
     partitionFor: service.partitionFor,
@@ -77,6 +88,7 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     bytesMax: tuning.outputBytesMax,
     onAcked(messages) {
       metrics.outputs(messages);
+      takeover.acked(outputs);
       wake.wake();
     },
   });
@@ -86,14 +98,16 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     const parts = await openParts(options, inputs, outputs);
     reader = parts.reader;
     options.onOpen(parts);
+    if (!control.isAssigned()) options.onPhase('standing_by');
+    if (!(await follow(options, parts))) return 'stopped';
     options.onPhase('catching_up');
     const keeper = keeperOf(options, parts);
     if (!(await catchUp(options, parts, keeper))) return 'stopped';
     if (parts.replica.judgeState().endedBy !== undefined) return await ended(options, parts, keeper);
     const claim = await prepareClaim({ ...options, partitions: partitionsOf(options) }, parts);
-    if (options.control.isStopped()) return 'stopped';
+    if (control.isStopped()) return 'stopped';
     options.onPhase('claiming');
-    return await own(options, parts, { claim, keeper });
+    return await own(options, parts, { claim, keeper, takeover });
   } finally {
     reader?.close();
     inputs.close();
@@ -213,7 +227,7 @@ const partitionsOf = ({ service, shard, identity }: TermOptions): PartitionsOpti
 function own(
   options: TermOptions,
   parts: Parts,
-  { claim, keeper }: { readonly claim: OrderClaim; readonly keeper: Keeper },
+  { claim, keeper, takeover }: { readonly claim: OrderClaim; readonly keeper: Keeper; readonly takeover: Takeover },
 ): Promise<TermEnd> {
   const { service, tuning, shard, metrics, wake, control, newId } = options;
   const { clock, failpoint = noFailpoint } = service;
@@ -243,8 +257,14 @@ function own(
         () => wake.wake(),
       ),
       commit: (nowMs) => options.commit(parts, nowMs),
-      onOwned: options.onOwned,
-      onApplied: (logRecord, applied) => note(options, keeper, logRecord, applied),
+      onOwned() {
+        takeover.owned();
+        options.onOwned();
+      },
+      onApplied(logRecord, applied) {
+        takeover.made(logRecord.orderOffset, applied.outputs.length);
+        note(options, keeper, logRecord, applied);
+      },
       rhythm: { ...tuning, heartbeatMs: tuning.ownerHeartbeatMs },
     },
     claim,

@@ -62,7 +62,7 @@ function totalOf(status: Status): number | null {
 function pipelineLines(name: string, version: number, status: Status): readonly PipelineLine[] {
   if (!isTask(status)) return [];
   // Of those that another instance owns it is that one that tells.
-  const own = status.shards.filter(({ state }) => state !== 'unassigned');
+  const own = status.shards.filter(({ state }) => state !== 'unassigned' && state !== 'standing_by');
   const shown = own.length > 0 ? own : status.shards;
   return shown.map(({ shard, parked, watermarkMs, inputs, counters: { dead = 0, ...counters } }) => ({
     name,

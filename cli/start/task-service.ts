@@ -89,6 +89,7 @@ function tuningOf({ config, infrastructure }: ServiceParts): Partial<TaskTuning>
     ownerSilenceMs: config.tasks.ownerSilenceMs,
     snapshotEveryMs: config.snapshots.everyMs,
     ...(infrastructure.isEmbeddedBroker && { clockSkewMaxMs: null }),
+    isStandby: config.tasks.standby,
     foldsToEndOnDrain: infrastructure.isFreshBroker,
   };
 }

@@ -44,6 +44,8 @@ const report = setInterval(() => {
   const said: CrashStatus = {
     isOwner: owned.length > 0,
     owned: owned.map(({ shard }) => shard),
+    isStandby: (status?.shards ?? []).some(({ state }) => state === 'standing_by'),
+    takeoverMs: owned[0]?.takeoverMs ?? null,
     folded: (status?.shards ?? []).reduce((sum, { totals }) => sum + totals.records, 0),
     parked: status?.state === 'parked' ? (status.detail ?? status.state) : null,
     rssPeakBytes: process.resourceUsage().maxRSS * 1_024,

@@ -8,6 +8,10 @@ export interface CrashStatus {
   readonly isOwner: boolean;
   /** The shards that it owns. */
   readonly owned: readonly number[];
+  /** It follows a task of another one. */
+  readonly isStandby: boolean;
+  /** From being given its task to its first new result acknowledged; null: not yet. */
+  readonly takeoverMs: number | null;
   /** Records folded since the beginning of all, as its state has it. */
   readonly folded: number;
   /** Why its task is parked, or null. */

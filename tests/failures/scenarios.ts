@@ -6,6 +6,7 @@ import { numberedOrder, numberedTopics, sessionTimeoutMs } from '../crash/rig.ts
 import type { Trial } from '../crash/trial.ts';
 import { brokerOf, flow, flowing, owns, untilFolding } from './flow.ts';
 import { scaleOut, scaleOutEnv } from './scale-out.ts';
+import { standby, standbyEnv } from './standby.ts';
 
 /** What a scenario found besides whether the rows are right; what is not as it must be makes it fail. */
 export interface Found {
@@ -34,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   { name: 'rebalance-storm', run: (trial, scale) => storm(trial, 180_000 * scale) },
   { name: 'dropped-bytes', hasProxy: true, run: (trial, scale) => dropped(trial, 90_000 * scale) },
   { name: 'scale-out', env: scaleOutEnv, run: (trial, scale) => scaleOut(trial, 30_000 * scale) },
+  { name: 'standby', env: standbyEnv, run: (trial, scale) => standby(trial, rounds(10, scale)) },
   { name: 'drains', run: (trial, scale) => drains(trial, rounds(200, scale)) },
 ];
 

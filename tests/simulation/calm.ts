@@ -152,6 +152,7 @@ const notYet: TaskStatus = {
     clockMs: 0,
     totals: { entries: 0, records: 0, ignored: 0 },
     outputsPending: 0,
+    takeoverMs: null,
     counters: {},
   },
 };
