@@ -20,6 +20,9 @@ import type { CrashStatus } from './service-process.ts';
 
 const reportEveryMs = 50;
 
+// Before anything is waited for: who started us may be gone by then.
+process.once('disconnect', () => process.exit(1));
+
 const { env } = process;
 const config = loadConfig({ file: undefined, env });
 const context = { config, env, clock: systemClock, logger: createLogger('warn', false), metrics: createMetrics() };
@@ -60,4 +63,3 @@ const drain = async (): Promise<void> => {
   process.exit(0);
 };
 process.once('SIGTERM', () => void drain());
-process.once('disconnect', () => process.exit(1));

@@ -10,6 +10,7 @@ import { checkWebhooks, type WebhookFindings } from './webhook-check.ts';
 
 export interface TrialOptions extends RigOptions {
   readonly seed: number;
+  /** Without progress, where `drive` tells of it; else in all. */
   readonly timeoutMs: number;
 }
 
@@ -45,7 +46,7 @@ export async function runTrial<T>(
     options.timeoutMs,
   );
   try {
-    const trial = new Trial(options, rig, over.signal);
+    const trial = new Trial(options, rig, { signal: over.signal, progress: () => void late.refresh() });
     const driven = await drive(trial);
     await trial.finish();
     return { ...(await trial.compare()), driven };
@@ -64,14 +65,17 @@ export class Trial {
   readonly rig: CrashRig;
   readonly options: TrialOptions;
   readonly signal: AbortSignal;
+  /** The time-out begins anew: for what is long because it is done many times. */
+  readonly progress: () => void;
   readonly #baseMs: number;
   #feed: Feed | null = null;
   #events = 0;
 
-  constructor(options: TrialOptions, rig: CrashRig, signal: AbortSignal) {
+  constructor(options: TrialOptions, rig: CrashRig, { signal, progress }: Pick<Trial, 'signal' | 'progress'>) {
     this.options = options;
     this.rig = rig;
     this.signal = signal;
+    this.progress = progress;
     this.#baseMs = Math.floor((systemClock.nowMs() - agoMs) / 60_000) * 60_000;
   }
 

@@ -4,7 +4,7 @@ import type { Trial } from '../crash/trial.ts';
 import type { RealKafka } from '../kafka/broker.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 
-const ratePerSecond = 1_500;
+const usualRate = 1_500;
 const stepMs = 100;
 
 export function brokerOf({ rig }: Trial): RealKafka {
@@ -13,15 +13,15 @@ export function brokerOf({ rig }: Trial): RealKafka {
 }
 
 /** The service runs and owns its task, and events flow at an even pace until the trial is over. */
-export async function flowing(trial: Trial): Promise<Feed> {
+export async function flowing(trial: Trial, ratePerSecond = usualRate): Promise<Feed> {
   const { service } = trial.rig;
   service.start();
   await owns(trial, service);
-  return flow(trial);
+  return flow(trial, ratePerSecond);
 }
 
 /** Events at an even pace until the trial is over; what a broker that was away has missed follows at once. */
-export function flow(trial: Trial): Feed {
+export function flow(trial: Trial, ratePerSecond = usualRate): Feed {
   const feed = trial.startFeed();
   const sinceMs = systemClock.nowMs();
   void (async () => {

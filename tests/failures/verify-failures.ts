@@ -9,7 +9,7 @@ const flags = readFlags('verify:failures', {
   only: ['NAME', `one of ${names.join(', ')}`],
   scale: ['S', 'so much of the rounds and times of the whole run', '1'],
   ...rigFlags,
-  minutes: ['M', 'give a scenario up after', '20'],
+  minutes: ['M', 'give a scenario up after so long (drains: after so long without one)', '20'],
 });
 const only = flags.only === '' ? null : oneOf('only', flags.only, names);
 const chosen = scenarios.filter(({ name }) => only === null || name === only);
