@@ -26,6 +26,10 @@ export interface Processor<E> {
   readonly shardedBy?: 'message-key';
   /** How many tasks it runs as; the configuration says so, and it belongs to the version. Absent: 1. */
   readonly shards?: number;
+  /**
+   * Records of one order entry at most, where each makes much: what an entry makes is garbage before it gets old. Absent: as configured.
+   */
+  readonly entryRecordsMax?: number;
   /** One task's instance. */
   create(): ProcessorInstance<E>;
 }

@@ -1,4 +1,5 @@
 import type { RecordBatch, TopicPartitionName } from '../sources/source.ts';
+import type { JsonBytes } from './json-bytes.ts';
 
 /**
  * What flows between the operators of a pipeline: one batch per order entry. A stream's elements are records and
@@ -74,6 +75,8 @@ export interface Output {
   /** At most one output per topic and identity leaves an entry: the last. */
   readonly identity: string;
   readonly body: object;
+  /** Where the processor writes it itself, as bytes: exactly what `JSON.stringify(body)` gives. Then `body` is for tests and people. */
+  writeBody?(into: JsonBytes): void;
 }
 
 /** Decoded and valid records in fold order, before time is judged. */

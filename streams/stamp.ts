@@ -3,6 +3,7 @@
 // Redelivery: position and bytes are a function of the entry, so consumers recognise what they have seen.
 import type { FoldOutput } from '../tasks/contract.ts';
 import type { Output, StreamBatch } from './batch.ts';
+import { JsonBytes } from './json-bytes.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 export interface StampOptions {
@@ -42,8 +43,16 @@ function stampAll<E>(outputs: readonly Output[], { entry }: StreamBatch<E>, opti
     producer: { pipeline, version, shard, epoch, orderOffset, entryId },
   });
   const beforeIndex = `,${common.slice(1, -2)},"index":`;
-  return outputs.map(({ topic, key, body }, index) => {
-    const text = `${JSON.stringify(body).slice(0, -1)}${beforeIndex}${index}}}`;
+  const beforeIndexBytes = encoder.encode(beforeIndex);
+  const written = new JsonBytes();
+  return outputs.map((output, index) => {
+    const { topic, key } = output;
+    if (output.writeBody) {
+      output.writeBody(written);
+      written.reopen().raw(beforeIndexBytes).number(index).ascii('}}');
+      return { topic, key, value: written.take() };
+    }
+    const text = `${JSON.stringify(output.body).slice(0, -1)}${beforeIndex}${index}}}`;
     return { topic, key, value: encoder.encode(text) };
   });
 }

@@ -60,7 +60,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     random: Math.random,
     logger,
     metrics,
-    tuning: tuningOf(parts),
+    tuning: tuningOf(parts, processor),
     failpoint: failpointOf(parts),
   });
   return owning(service, [producer, orderProducer, broker.inputs, broker.order]);
@@ -76,11 +76,11 @@ const embeddedWaits = (pipeline: string) =>
 /** The embedded broker looks through all batches that it holds at each fetch: fewer of them cost less. */
 const embeddedLingerMs = 5;
 
-function tuningOf({ config, infrastructure }: ServiceParts): Partial<TaskTuning> {
+function tuningOf({ config, infrastructure }: ServiceParts, processor: AnyProcessor): Partial<TaskTuning> {
   const { pipelineDepth, entryRecordsMax, entryBytesMax, entryEveryMs, queueBytesMax } = config.tasks;
   return {
     pipelineDepth,
-    entryRecordsMax,
+    entryRecordsMax: Math.min(entryRecordsMax, processor.entryRecordsMax ?? Infinity),
     entryBytesMax,
     entryEveryMs,
     queueBytesMax,

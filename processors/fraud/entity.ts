@@ -2,7 +2,8 @@
 // Guarantees: as of a payment, exactly the payments folded up to it whose time is not after its own are counted; those ahead of the
 // watermark are held one by one until it has passed them.
 // Redelivery: knows no ids; duplicates were dropped before.
-import { Ladder, type Totals, startMs } from './ladder.ts';
+import { Edges, Ladder, type Totals, featureWindows } from './ladder.ts';
+import { Others, othersMax } from './others.ts';
 
 /** One payment as an entity sees it. */
 export interface Seen {
@@ -14,15 +15,22 @@ export interface Seen {
   readonly other: string | null;
 }
 
-/** Others that are told apart: distinct counts are exact up to here, and stay here beyond. */
-export const othersMax = 200;
+/** Up to here, comparing each payment ahead of the watermark with each is cheaper than a Map. */
+const fewPending = 24;
+/** Written anew whenever tiles are let go. */
+const expiryEdges = new Edges();
 
 export class Entity {
-  private readonly ladders = new Map<string, Ladder>();
-  /** When each other was last seen, the longest unseen first. */
-  private readonly others = new Map<string, number>();
+  /** A ladder for each currency, at the same place. */
+  private readonly currencies: string[] = [];
+  private readonly ladders: Ladder[] = [];
+  private readonly others = new Others();
   /** Ahead of the watermark when they were folded, in fold order. */
-  private pending: Seen[] = [];
+  private readonly pending: Seen[] = [];
+  /** The earliest of them. */
+  private pendingFromMs = Infinity;
+  /** The watermark at which it settled last. */
+  private settledMs = -Infinity;
   /** Of the payment folded last. */
   lastMs = -Infinity;
   /** The highest of all. */
@@ -30,101 +38,144 @@ export class Entity {
 
   /** Folds a payment; then `read` and `distinct` are as of it. */
   add(seen: Seen, watermarkMs: number): void {
-    this.settle(watermarkMs);
+    if (this.pendingFromMs <= watermarkMs) this.settle(watermarkMs);
     this.pending.push(seen);
+    this.pendingFromMs = Math.min(this.pendingFromMs, seen.asOfMs);
     this.lastMs = seen.asOfMs;
     this.newestMs = Math.max(this.newestMs, seen.asOfMs);
   }
 
   /** Whether the other was seen before; to be asked before `add`. */
   knows(other: string): boolean {
-    return this.others.has(other) || this.pending.some((seen) => seen.other === other);
+    const { pending } = this;
+    for (let i = 0; i < pending.length; i++) if (pending[i]?.other === other) return true;
+    return this.others.lastMs(other) > -Infinity;
   }
 
-  /** Counts of all currencies, sums and maxima of one, in each window. */
-  read(level: number, asOfMs: number, currency: string, into: Totals): { readonly countAll: number } {
-    let countAll = 0;
-    for (const [of, ladder] of this.ladders) {
-      const before = into.count;
-      if (of === currency) {
-        ladder.read(level, asOfMs, into);
-        countAll += into.count - before;
-      } else countAll += countOf(ladder, level, asOfMs);
+  /** What all windows hold: counts of all currencies, sums and maxima of one. */
+  read(edges: Edges, currency: string, into: Totals): void {
+    const { currencies, ladders, pending } = this;
+    into.clear();
+    for (let i = 0; i < ladders.length; i++) {
+      const ladder = ladders[i] as Ladder;
+      if (currencies[i] === currency) ladder.read(edges, into);
+      else ladder.readCounts(edges, into);
     }
-    const fromMs = startMs(level, asOfMs);
-    for (const seen of this.pending) {
-      if (seen.asOfMs > asOfMs || seen.asOfMs < fromMs) continue;
-      countAll += 1;
-      if (seen.currency !== currency) continue;
-      into.count += 1;
-      into.sumMinor += seen.amountMinor;
-      into.maxMinor = Math.max(into.maxMinor, seen.amountMinor);
+    for (let i = 0; i < pending.length; i++) {
+      const seen = pending[i] as Seen;
+      if (seen.asOfMs > edges.asOfMs) continue;
+      for (let level = edges.shortestOf(seen.asOfMs); level < featureWindows.length; level++) {
+        into.addAll(level, 1);
+        if (seen.currency === currency) into.add(level, 1, seen.amountMinor, seen.amountMinor);
+      }
     }
-    return { countAll };
   }
 
-  /** Distinct others in each window as of `asOfMs`, shortest first, into `into`. */
-  distinct(asOfMs: number, into: Float64Array): void {
-    into.fill(0);
-    const ahead = this.lastAhead(asOfMs);
-    for (const [other, lastMs] of this.others) if (!ahead?.has(other)) countIn(into, lastMs, asOfMs);
-    if (ahead)
-      for (const [other, lastMs] of ahead) countIn(into, Math.max(lastMs, this.others.get(other) ?? -Infinity), asOfMs);
-    // Each was counted in the shortest window that holds it: the longer ones hold it too.
-    for (let level = 1; level < into.length; level++)
-      into[level] = (into[level] as number) + (into[level - 1] as number);
+  /** How many payments one window holds. */
+  count(level: number, edges: Edges): number {
+    const { ladders, pending } = this;
+    const startMs = edges.startMs[level] as number;
+    let count = 0;
+    for (let i = 0; i < ladders.length; i++) count += (ladders[i] as Ladder).count(level, edges);
+    for (let i = 0; i < pending.length; i++) {
+      const { asOfMs } = pending[i] as Seen;
+      if (asOfMs <= edges.asOfMs && asOfMs >= startMs) count += 1;
+    }
+    return count;
+  }
+
+  /** Distinct others in each window, shortest first, into `into`. */
+  distinct(edges: Edges, into: Float64Array): void {
+    const { pending, others } = this;
+    for (let level = 0; level < into.length; level++) into[level] = others.countSince(edges.startMs[level] as number);
+    if (pending.length > fewPending) {
+      for (const [other, lastMs] of this.lastAhead(edges.asOfMs)) this.countAhead(other, lastMs, edges, into);
+    } else {
+      for (let i = 0; i < pending.length; i++) {
+        const { other, asOfMs } = pending[i] as Seen;
+        if (other !== null && this.isLastAhead(i, edges.asOfMs)) this.countAhead(other, asOfMs, edges, into);
+      }
+    }
     for (let level = 0; level < into.length; level++) into[level] = Math.min(into[level] as number, othersMax);
   }
 
-  /** When each other was last seen among what is ahead of the watermark; null where there is nobody. */
-  private lastAhead(asOfMs: number): ReadonlyMap<string, number> | null {
-    let lastOf: Map<string, number> | null = null;
-    for (const { other, asOfMs: atMs } of this.pending) {
-      if (other === null || atMs > asOfMs) continue;
-      lastOf ??= new Map();
-      lastOf.set(other, Math.max(lastOf.get(other) ?? -Infinity, atMs));
+  /** Adds one to each window that holds an other only by what is ahead of the watermark. */
+  private countAhead(other: string, lastMs: number, edges: Edges, into: Float64Array): void {
+    const settledFrom = Math.min(edges.shortestOf(this.others.lastMs(other)), into.length);
+    for (let level = edges.shortestOf(lastMs); level < settledFrom; level++) into[level] = (into[level] as number) + 1;
+  }
+
+  /** Whether a payment ahead of the watermark counts as of then, and none of the same other is later, or as late and after it. */
+  private isLastAhead(place: number, asOfMs: number): boolean {
+    const { pending } = this;
+    const one = pending[place] as Seen;
+    if (one.asOfMs > asOfMs) return false;
+    for (let i = 0; i < pending.length; i++) {
+      const two = pending[i] as Seen;
+      const isLater = two.asOfMs > one.asOfMs || (two.asOfMs === one.asOfMs && i > place);
+      if (isLater && two.asOfMs <= asOfMs && two.other === one.other) return false;
     }
+    return true;
+  }
+
+  /** When each other was last seen among what is ahead of the watermark, where there is much. */
+  private lastAhead(asOfMs: number): ReadonlyMap<string, number> {
+    const lastOf = new Map<string, number>();
+    for (const { other, asOfMs: atMs } of this.pending)
+      if (other !== null && atMs <= asOfMs) lastOf.set(other, Math.max(lastOf.get(other) ?? -Infinity, atMs));
     return lastOf;
   }
 
   /** Takes what the watermark has passed into the sums. */
   private settle(watermarkMs: number): void {
-    if (this.pending.length === 0) return;
-    const ahead = this.pending.filter((seen) => seen.asOfMs > watermarkMs);
-    if (ahead.length === this.pending.length) return;
-    for (const seen of this.pending) if (seen.asOfMs <= watermarkMs) this.sum(seen);
-    this.pending = ahead;
-    for (const ladder of this.ladders.values()) ladder.expire(watermarkMs);
+    const { pending } = this;
+    let ahead = 0;
+    this.pendingFromMs = Infinity;
+    for (let i = 0; i < pending.length; i++) {
+      const seen = pending[i] as Seen;
+      if (seen.asOfMs <= watermarkMs) this.sum(seen);
+      else {
+        pending[ahead++] = seen;
+        this.pendingFromMs = Math.min(this.pendingFromMs, seen.asOfMs);
+      }
+    }
+    pending.length = ahead;
+    this.settledMs = watermarkMs;
+    if (expiryEdges.asOfMs !== watermarkMs) expiryEdges.moveTo(watermarkMs);
+    for (let i = 0; i < this.ladders.length; i++) this.ladders[i]?.expire(expiryEdges);
   }
 
   private sum({ asOfMs, amountMinor, currency, other }: Seen): void {
-    let ladder = this.ladders.get(currency);
-    if (!ladder) this.ladders.set(currency, (ladder = new Ladder()));
-    ladder.add(asOfMs, amountMinor);
-    if (other === null) return;
-    const lastMs = this.others.get(other) ?? -Infinity;
-    this.others.delete(other);
-    this.others.set(other, Math.max(lastMs, asOfMs));
-    if (this.others.size <= othersMax) return;
-    for (const longest of this.others.keys()) {
-      this.others.delete(longest);
-      return;
+    let place = this.currencies.indexOf(currency);
+    if (place < 0) {
+      place = this.currencies.push(currency) - 1;
+      this.ladders.push(new Ladder());
     }
+    this.ladders[place]?.add(asOfMs, amountMinor);
+    if (other !== null) this.others.see(other, asOfMs);
   }
 
   snapshot(): SavedEntity {
     const { lastMs, newestMs, pending } = this;
-    const ladders = [...this.ladders].map(([currency, ladder]) => [currency, ladder.snapshot()] as const);
-    return { lastMs, newestMs, pending, ladders, others: [...this.others] };
+    expiryEdges.moveTo(this.settledMs);
+    const ladders = this.ladders.map(
+      (ladder, i) => [this.currencies[i] as string, ladder.snapshot(expiryEdges)] as const,
+    );
+    return { lastMs, newestMs, pending: [...pending], ladders, others: this.others.snapshot() };
   }
 
   static restore({ lastMs, newestMs, pending, ladders, others }: SavedEntity): Entity {
     const entity = new Entity();
     Object.assign(entity, { lastMs, newestMs });
-    entity.pending = [...pending];
-    for (const [currency, levels] of ladders)
-      entity.ladders.set(currency, new Ladder(levels.map((tiles) => [...tiles])));
-    for (const [other, atMs] of others) entity.others.set(other, atMs);
+    for (const seen of pending) {
+      entity.pending.push(seen);
+      entity.pendingFromMs = Math.min(entity.pendingFromMs, seen.asOfMs);
+    }
+    for (const [currency, levels] of ladders) {
+      entity.currencies.push(currency);
+      entity.ladders.push(new Ladder(levels.map((tiles) => [...tiles])));
+    }
+    entity.others.restore(others);
     return entity;
   }
 }
@@ -135,21 +186,4 @@ export interface SavedEntity {
   readonly pending: readonly Seen[];
   readonly ladders: readonly (readonly [currency: string, levels: readonly (readonly number[])[]])[];
   readonly others: readonly (readonly [other: string, lastMs: number])[];
-}
-
-/** Adds one to the shortest window that holds a time; to none when all are too short. */
-function countIn(into: Float64Array, lastMs: number, asOfMs: number): void {
-  for (let level = 0; level < into.length; level++) {
-    if (lastMs < startMs(level, asOfMs)) continue;
-    into[level] = (into[level] as number) + 1;
-    return;
-  }
-}
-
-const scratch: Totals = { count: 0, sumMinor: 0, maxMinor: 0 };
-
-function countOf(ladder: Ladder, level: number, asOfMs: number): number {
-  scratch.count = 0;
-  ladder.read(level, asOfMs, scratch);
-  return scratch.count;
 }

@@ -1,17 +1,14 @@
 // The features of a payment as of itself: what rules see, and what a decision keeps.
 // Guarantees: a function of the payments and labels folded before, the payment and the watermark; a payment counts itself.
 // Redelivery: duplicates were dropped before; the same payments in the same order give the same features.
-import type { Decision } from '../../events/decisions.ts';
 import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
 import { Entities } from './entities.ts';
 import { Entity, type SavedEntity, type Seen } from './entity.ts';
-import { featureNames } from './feature-names.ts';
+import { type FeatureRow, FeatureRows, placeOf } from './feature-row.ts';
 import { FraudLabels, type SavedFraudLabels } from './fraud-labels.ts';
-import { ladderWindows, type Totals } from './ladder.ts';
+import { Edges, Totals, featureWindows, ladderWindows, level28d } from './ladder.ts';
 import { kilometres, type Place } from './place.ts';
-
-export type FeatureValues = Decision['features'];
 
 export interface FeaturesOptions {
   /** Keys with state, of each kind; a payment or label with a new one beyond is refused. */
@@ -26,30 +23,40 @@ interface CardFacts {
   readonly countries: string[];
 }
 
-/** In the order in which decisions keep them. */
-const nothing: FeatureValues = Object.fromEntries(featureNames.map((name) => [name, null]));
-
-/** Windows that features are named after; the last level serves shares over 28 days alone. */
-export const featureWindows = ladderWindows.slice(0, 5);
-type EntityName = 'card' | 'device' | 'terminal';
-type WindowNames = readonly [count: string, sum: string, mean: string, max: string, distinct: string];
-const namesOf = (entity: EntityName): readonly WindowNames[] =>
-  featureWindows.map(({ name }) => {
-    const of = (stat: string) => `${entity}_${stat}_${name}`;
-    return [of('count'), of('sum_minor'), of('mean_minor'), of('max_minor'), of('distinct')];
-  });
-const statNames = { card: namesOf('card'), device: namesOf('device'), terminal: namesOf('terminal') };
-/** Written anew for each entity. */
-const totals: Totals = { count: 0, sumMinor: 0, maxMinor: 0 };
+/** Where the features of an entity stand: of each window `count`, `sum_minor`, `mean_minor`, `max_minor`, `distinct` in a row. */
+const placesOf = (entity: 'card' | 'device' | 'terminal') => ({
+  windows: featureWindows.map(({ name }) => placeOf(`${entity}_count_${name}`)),
+  secondsSinceLast: placeOf(`${entity}_seconds_since_last`),
+  isFirstSeen: placeOf(`${entity}_is_first_seen`),
+});
+type EntityPlaces = ReturnType<typeof placesOf>;
+const places = { card: placesOf('card'), device: placesOf('device'), terminal: placesOf('terminal') };
+const cardMean7d = placeOf('card_mean_minor_7d');
+const amountToCardMean7d = placeOf('amount_to_card_mean_7d');
+const isNewTerminal = placeOf('card_is_new_terminal');
+const isNewDevice = placeOf('card_is_new_device');
+const isNewCountry = placeOf('card_is_new_country');
+const kmSinceLast = placeOf('card_km_since_last');
+const kmhSinceLast = placeOf('card_kmh_since_last');
+const hourOfDay = placeOf('hour_of_day');
+const isWeekend = placeOf('is_weekend');
+const isNight = placeOf('is_night');
+/** Written anew for each payment, and for each entity of it. */
+const edges = new Edges();
+const totals = new Totals();
 const distinct = new Float64Array(featureWindows.length);
 
 const level7d = 4;
-const level28d = 5;
-const week = ladderWindows[level7d].sizeMs;
-const month = ladderWindows[level28d].sizeMs;
+const fraudShares = ([['7d', level7d] as const, ['28d', level28d] as const] as const).map(([window, level]) => ({
+  level,
+  sizeMs: ladderWindows[level].sizeMs,
+  count: placeOf(`terminal_fraud_count_${window}`),
+  share: placeOf(`terminal_fraud_share_${window}`),
+}));
 /** Countries that one card is remembered in. */
 const countriesMax = 50;
 const hourMs = 3_600_000;
+const dayMs = 86_400_000;
 
 export class Features {
   private readonly cards: Entities<Entity>;
@@ -58,6 +65,7 @@ export class Features {
   private readonly terminals: Entities<Entity>;
   private readonly labels: Entities<FraudLabels>;
   private expired = 0;
+  private readonly rows = new FeatureRows();
 
   constructor({ keysMax }: FeaturesOptions) {
     const entities = () => new Entities(keysMax, () => new Entity());
@@ -79,20 +87,24 @@ export class Features {
   }
 
   /** Folds the payment and gives its features. */
-  fold(payment: Payment, watermarkMs: number): FeatureValues {
-    const { cardId, deviceId = null, terminalId = null, amountMinor, currency } = payment;
+  fold(payment: Payment, watermarkMs: number): FeatureRow {
+    const row = this.rows.next();
+    const { cardId, deviceId, terminalId, amountMinor, currency } = payment;
     const asOfMs = Math.max(payment.eventTimeMs, watermarkMs);
-    const seen = { asOfMs, amountMinor, currency };
-    const values: Record<string, number | boolean | null> = { ...nothing };
-    const card = this.touched(values, 'card', this.cards, cardId, { ...seen, other: terminalId }, watermarkMs);
-    this.novelty(values, payment, card.knewOther, asOfMs);
-    this.touched(values, 'device', this.devices, deviceId, { ...seen, other: cardId }, watermarkMs);
-    this.touched(values, 'terminal', this.terminals, terminalId, { ...seen, other: cardId }, watermarkMs);
-    this.fraudShares(values, terminalId, asOfMs);
-    const mean = values['card_mean_minor_7d'] as number;
-    values['amount_to_card_mean_7d'] = mean === 0 ? null : amountMinor / mean;
-    clockFeatures(values, payment.eventTimeMs);
-    return values;
+    edges.moveTo(asOfMs);
+    const byCard = { asOfMs, amountMinor, currency, other: terminalId ?? null };
+    const knewTerminal = this.touched(row, places.card, this.cards, cardId, byCard, watermarkMs);
+    this.novelty(row, payment, knewTerminal, asOfMs);
+    const ofCard = { asOfMs, amountMinor, currency, other: cardId };
+    if (deviceId !== undefined) this.touched(row, places.device, this.devices, deviceId, ofCard, watermarkMs);
+    if (terminalId !== undefined) {
+      this.touched(row, places.terminal, this.terminals, terminalId, ofCard, watermarkMs);
+      this.fraudShares(row, terminalId, asOfMs);
+    }
+    const mean = row[cardMean7d] as number;
+    if (mean !== 0) row[amountToCardMean7d] = amountMinor / mean;
+    clockFeatures(row, payment.eventTimeMs);
+    return row;
   }
 
   foldLabel(label: Label, watermarkMs: number): void {
@@ -110,74 +122,67 @@ export class Features {
     labels.expire(watermarkMs);
   }
 
+  /** Folds what an entity sees of the payment. Returns whether it knew the other side before. */
   private touched(
-    values: Record<string, number | boolean | null>,
-    name: EntityName,
+    row: FeatureRow,
+    { windows, secondsSinceLast, isFirstSeen }: EntityPlaces,
     entities: Entities<Entity>,
-    key: string | null,
+    key: string,
     seen: Seen,
     watermarkMs: number,
-  ): { readonly knewOther: boolean } {
-    if (key === null) return { knewOther: false };
-    const isFirst = entities.peek(key) === undefined;
+  ): boolean {
     const entity = entities.touch(key);
+    const isFirst = entity.lastMs === -Infinity;
     const knewOther = seen.other !== null && entity.knows(seen.other);
-    const sinceMs = isFirst ? null : Math.max(0, seen.asOfMs - entity.lastMs);
+    if (!isFirst) row[secondsSinceLast] = Math.max(0, seen.asOfMs - entity.lastMs) / 1_000;
+    row[isFirstSeen] = isFirst ? 1 : 0;
     entity.add(seen, watermarkMs);
-    entity.distinct(seen.asOfMs, distinct);
-    for (let level = 0; level < featureWindows.length; level++) {
-      const [count, sum, mean, max, others] = statNames[name][level] as WindowNames;
-      totals.count = totals.sumMinor = totals.maxMinor = 0;
-      values[count] = entity.read(level, seen.asOfMs, seen.currency, totals).countAll;
-      values[sum] = totals.sumMinor;
-      values[mean] = totals.sumMinor / totals.count;
-      values[max] = totals.maxMinor;
-      values[others] = distinct[level] as number;
+    entity.distinct(edges, distinct);
+    entity.read(edges, seen.currency, totals);
+    for (let level = 0; level < windows.length; level++) {
+      const place = windows[level] as number;
+      const sumMinor = totals.sumMinor[level] as number;
+      row[place] = totals.countAll[level] as number;
+      row[place + 1] = sumMinor;
+      row[place + 2] = sumMinor / (totals.count[level] as number);
+      row[place + 3] = totals.maxMinor[level] as number;
+      row[place + 4] = distinct[level] as number;
     }
-    values[`${name}_seconds_since_last`] = sinceMs === null ? null : sinceMs / 1_000;
-    values[`${name}_is_first_seen`] = isFirst;
-    return { knewOther };
+    return knewOther;
   }
 
   /** Whether the card was seen there, with that device, in that country; and how fast it got here. */
-  private novelty(
-    values: Record<string, number | boolean | null>,
-    payment: Payment,
-    knewTerminal: boolean,
-    asOfMs: number,
-  ): void {
+  private novelty(row: FeatureRow, payment: Payment, knewTerminal: boolean, asOfMs: number): void {
     const { cardId, deviceId, terminalId, country, latitude, longitude } = payment;
     const facts = this.cardFacts.touch(cardId);
     facts.newestMs = Math.max(facts.newestMs, asOfMs);
-    values['card_is_new_terminal'] = terminalId === undefined ? null : !knewTerminal;
-    values['card_is_new_device'] = deviceId === undefined ? null : !this.devices.peek(deviceId)?.knows(cardId);
-    values['card_is_new_country'] = country === undefined ? null : !facts.countries.includes(country);
-    if (country !== undefined && !facts.countries.includes(country)) {
-      facts.countries.push(country);
-      if (facts.countries.length > countriesMax) facts.countries.shift();
+    if (terminalId !== undefined) row[isNewTerminal] = knewTerminal ? 0 : 1;
+    if (deviceId !== undefined) row[isNewDevice] = this.devices.peek(deviceId)?.knows(cardId) ? 0 : 1;
+    if (country !== undefined) {
+      const isKnown = facts.countries.includes(country);
+      row[isNewCountry] = isKnown ? 0 : 1;
+      if (!isKnown && facts.countries.push(country) > countriesMax) facts.countries.shift();
     }
-    const place = latitude === undefined || longitude === undefined ? null : { latitude, longitude };
-    const km = place && facts.place ? kilometres(facts.place, place) : null;
-    values['card_km_since_last'] = km;
-    // Below a second any distance would be infinitely fast.
-    values['card_kmh_since_last'] = km === null ? null : km / (Math.max(1_000, asOfMs - facts.placeMs) / hourMs);
-    if (!place) return;
+    if (latitude === undefined || longitude === undefined) return;
+    const place = { latitude, longitude };
+    if (facts.place) {
+      const km = kilometres(facts.place, place);
+      row[kmSinceLast] = km;
+      // Below a second any distance would be infinitely fast.
+      row[kmhSinceLast] = km / (Math.max(1_000, asOfMs - facts.placeMs) / hourMs);
+    }
     facts.place = place;
     facts.placeMs = asOfMs;
   }
 
-  private fraudShares(
-    values: Record<string, number | boolean | null>,
-    terminalId: string | null,
-    asOfMs: number,
-  ): void {
-    const labels = terminalId === null ? undefined : this.labels.peek(terminalId);
-    const terminal = terminalId === null ? undefined : this.terminals.peek(terminalId);
-    for (const [window, sizeMs, level] of [['7d', week, level7d] as const, ['28d', month, level28d] as const]) {
+  private fraudShares(row: FeatureRow, terminalId: string, asOfMs: number): void {
+    const labels = this.labels.peek(terminalId);
+    const terminal = this.terminals.peek(terminalId);
+    for (let i = 0; i < fraudShares.length; i++) {
+      const { level, sizeMs, count, share } = fraudShares[i] as (typeof fraudShares)[number];
       const frauds = labels?.count(asOfMs, sizeMs) ?? 0;
-      const payments = terminal?.read(level, asOfMs, '', { count: 0, sumMinor: 0, maxMinor: 0 }).countAll ?? 0;
-      values[`terminal_fraud_count_${window}`] = terminalId === null ? null : frauds;
-      values[`terminal_fraud_share_${window}`] = terminalId === null ? null : Math.min(1, frauds / payments);
+      row[count] = frauds;
+      row[share] = Math.min(1, frauds / (terminal?.count(level, edges) ?? 0));
     }
   }
 
@@ -221,10 +226,12 @@ interface SavedFeatures {
 }
 
 /** In UTC. */
-function clockFeatures(values: Record<string, number | boolean | null>, eventTimeMs: number): void {
-  const at = new Date(eventTimeMs);
-  const hour = at.getUTCHours();
-  values['hour_of_day'] = hour;
-  values['is_weekend'] = at.getUTCDay() % 6 === 0;
-  values['is_night'] = hour <= 6;
+function clockFeatures(row: FeatureRow, eventTimeMs: number): void {
+  const day = Math.floor(eventTimeMs / dayMs);
+  const hour = Math.floor((eventTimeMs - day * dayMs) / hourMs);
+  row[hourOfDay] = hour;
+  // 1 January 1970 was a Thursday.
+  const weekday = (((day + 4) % 7) + 7) % 7;
+  row[isWeekend] = weekday % 6 === 0 ? 1 : 0;
+  row[isNight] = hour <= 6 ? 1 : 0;
 }

@@ -3,46 +3,28 @@
 // is compiled. What has nothing to say is not a number (false in every comparison), "" or false; `known(f.x)` asks.
 // Redelivery: no state but the payment that is judged now.
 import { Environment } from '@marcbachmann/cel-js';
-import type { Payment } from '../../../events/payment.ts';
 import { featureNames, isFlag } from '../feature-names.ts';
-import type { FeatureValues } from '../features.ts';
 import { numbersAreDoubles } from './numbers-are-doubles.ts';
-
-/** What an expression is judged over. */
-export interface RuleContext {
-  readonly payment: Readonly<Record<string, string | number>>;
-  readonly f: Readonly<Record<string, number | boolean>>;
-}
-
-/** Whether an entity of the payment that is judged now is on a list. */
-export type IsListed = (list: string, entityType: string) => boolean;
+import { type IsListed, quickRule } from './quick-rule.ts';
+import { type RuleSubject, paymentNumbers, paymentTexts, ruleContext } from './rule-subject.ts';
 
 export type CompiledRule =
-  | { readonly kind: 'compiled'; readonly hits: (context: RuleContext) => boolean }
+  /** `isQuick`: not left to the interpreter. */
+  | { readonly kind: 'compiled'; readonly isQuick: boolean; readonly hits: (subject: RuleSubject) => boolean }
   /** `line` and `column` count from 1, where the compiler says. */
   | { readonly kind: 'faulty'; readonly message: string };
-
-const paymentTexts = [
-  'id',
-  'source',
-  'currency',
-  'cardId',
-  'terminalId',
-  'merchantId',
-  'deviceId',
-  'country',
-  'category',
-] as const;
-const paymentNumbers = ['amountMinor', 'eventTimeMs', 'latitude', 'longitude'] as const;
 
 export interface RuleLanguage {
   compile(expression: string): CompiledRule;
 }
 
-export function ruleLanguage(isListed: IsListed): RuleLanguage {
+/** `quickly`: false leaves every expression to the interpreter, which says the same and takes its time. */
+export function ruleLanguage(isListed: IsListed, quickly = true): RuleLanguage {
   const typed = (names: readonly string[], type: string) => Object.fromEntries(names.map((name) => [name, type]));
   const environment = new Environment({ unlistedVariablesAreDyn: false })
-    .registerType('Payment', { fields: { ...typed(paymentTexts, 'string'), ...typed(paymentNumbers, 'double') } })
+    .registerType('Payment', {
+      fields: { ...typed(Object.keys(paymentTexts), 'string'), ...typed(Object.keys(paymentNumbers), 'double') },
+    })
     .registerType('Features', {
       fields: Object.fromEntries(featureNames.map((name) => [name, isFlag(name) ? 'bool' : 'double'])),
     })
@@ -57,7 +39,9 @@ export function ruleLanguage(isListed: IsListed): RuleLanguage {
         const { valid, type, error } = evaluate.check();
         if (!valid) return faulty(error);
         if (type !== 'bool') return { kind: 'faulty', message: `says ${type ?? 'nothing'}, not true or false` };
-        return { kind: 'compiled', hits: (context) => evaluate(context) === true };
+        const quick = quickly ? quickRule(evaluate.ast, isListed) : null;
+        if (quick) return { kind: 'compiled', isQuick: true, hits: quick };
+        return { kind: 'compiled', isQuick: false, hits: (subject) => evaluate(ruleContext(subject)) === true };
       } catch (error) {
         return faulty(error);
       }
@@ -70,13 +54,3 @@ const faulty = (error: unknown): CompiledRule => ({
   kind: 'faulty',
   message: (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? 'cannot be compiled',
 });
-
-export function ruleContext(payment: Payment, features: FeatureValues): RuleContext {
-  const given = payment as unknown as Readonly<Record<string, string | number | undefined>>;
-  const fields: Record<string, string | number> = {};
-  for (const name of paymentTexts) fields[name] = given[name] ?? '';
-  for (const name of paymentNumbers) fields[name] = given[name] ?? Number.NaN;
-  const f: Record<string, number | boolean> = {};
-  for (const name of featureNames) f[name] = features[name] ?? (isFlag(name) ? false : Number.NaN);
-  return { payment: fields, f };
-}

@@ -6,9 +6,10 @@ import type { Outcome, RuleVerdict } from '../../../events/decisions.ts';
 import type { Payment } from '../../../events/payment.ts';
 import type { ListEntry, Rule, Thresholds } from '../../../events/rule.ts';
 import { murmur128 } from '../../../streams/murmur.ts';
-import type { FeatureValues } from '../features.ts';
+import { type FeatureRow, featureAt, isFeature, placeOf } from '../feature-row.ts';
 import { Lists } from './lists.ts';
-import { type CompiledRule, type RuleLanguage, ruleContext, ruleLanguage } from './rule-language.ts';
+import { type CompiledRule, type RuleLanguage, ruleLanguage } from './rule-language.ts';
+import type { RuleSubject } from './rule-subject.ts';
 
 type RuleText = Pick<Rule, 'ruleId' | 'expression' | 'weight' | 'reason' | 'severity' | 'isOn'>;
 type ThresholdValues = Pick<Thresholds, 'reviewScore' | 'declineScore'>;
@@ -33,6 +34,13 @@ export const rulesMax = 1_000;
 
 const severities = ['low', 'medium', 'high'] as const;
 
+interface RuleInForce {
+  readonly text: RuleText;
+  readonly rule: CompiledRule;
+  /** The verdict while it does not hit. */
+  readonly quiet: RuleVerdict;
+}
+
 export class RuleSet {
   private readonly texts = new Map<string, RuleText>();
   private thresholds = defaultThresholds;
@@ -40,7 +48,9 @@ export class RuleSet {
   private judgedNow: Payment | null = null;
   private readonly language: RuleLanguage;
   /** By id: made from the texts when they change. */
-  private compiled: readonly (readonly [text: RuleText, rule: CompiledRule])[] = [];
+  private inForce: readonly RuleInForce[] = [];
+  /** The verdicts on a payment that no rule hits: most are, and share them. */
+  private quiet: readonly RuleVerdict[] = [];
   private version = '';
 
   constructor() {
@@ -72,26 +82,29 @@ export class RuleSet {
   }
 
   /** Precedence: allow list, block list, decline, review. */
-  judge(payment: Payment, features: FeatureValues): Judged {
+  judge(payment: Payment, row: FeatureRow): Judged {
     this.judgedNow = payment;
-    const context = ruleContext(payment, features);
-    const verdicts: RuleVerdict[] = [];
+    const subject: RuleSubject = { payment, row };
+    let verdicts: RuleVerdict[] | null = null;
     let score = 0;
     let severity = 0;
-    for (const [text, rule] of this.compiled) {
-      const verdict = verdictOf(text, rule, context, features);
-      verdicts.push(verdict);
+    for (let i = 0; i < this.inForce.length; i++) {
+      const one = this.inForce[i] as RuleInForce;
+      const verdict = verdictOf(one, subject);
+      if (verdict === one.quiet) continue;
+      verdicts ??= [...this.quiet];
+      verdicts[i] = verdict;
       if (verdict.verdict !== 'hit') continue;
-      score += text.weight;
-      severity = Math.max(severity, severities.indexOf(text.severity));
+      score += one.text.weight;
+      severity = Math.max(severity, severities.indexOf(one.text.severity));
     }
     const listed = this.listed(payment);
-    if (listed) verdicts.unshift(listed.verdict);
     const { reviewScore, declineScore } = this.thresholds;
     const scored = score >= declineScore ? 'decline' : score >= reviewScore ? 'review' : 'approve';
     return {
       outcome: listed?.outcome ?? scored,
-      ...{ score, verdicts, severity: listed?.outcome === 'decline' ? 'high' : (severities[severity] ?? 'low') },
+      verdicts: listed ? [listed.verdict, ...(verdicts ?? this.quiet)] : (verdicts ?? this.quiet),
+      ...{ score, severity: listed?.outcome === 'decline' ? 'high' : (severities[severity] ?? 'low') },
       ...{ reviewScore, declineScore, ruleSetVersion: this.version },
     };
   }
@@ -108,8 +121,12 @@ export class RuleSet {
 
   private recompile(): void {
     const texts = [...this.texts.values()].toSorted((a, b) => (a.ruleId < b.ruleId ? -1 : 1));
-    const known = new Map(this.compiled.map(([text, rule]) => [text.expression, rule]));
-    this.compiled = texts.map((text) => [text, known.get(text.expression) ?? this.language.compile(text.expression)]);
+    const known = new Map(this.inForce.map(({ text, rule }) => [text.expression, rule]));
+    this.inForce = texts.map((text) => {
+      const rule = known.get(text.expression) ?? this.language.compile(text.expression);
+      return { text, rule, quiet: quietVerdict(text, rule) };
+    });
+    this.quiet = this.inForce.map(({ quiet }) => quiet);
     const words = new Int32Array(4);
     murmur128(JSON.stringify([texts, this.thresholds]), new Int32Array(4), words);
     const hash = Array.from(words.subarray(0, 2), (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
@@ -140,33 +157,30 @@ interface SavedRuleSet {
   readonly lists: readonly (readonly [string, number])[];
 }
 
-function verdictOf(
-  { ruleId, weight, isOn, reason }: RuleText,
-  rule: CompiledRule,
-  context: Parameters<Extract<CompiledRule, { kind: 'compiled' }>['hits']>[0],
-  features: FeatureValues,
-): RuleVerdict {
+function quietVerdict({ ruleId, weight, isOn }: RuleText, rule: CompiledRule): RuleVerdict {
   if (!isOn) return { ruleId, verdict: 'off', weight, reason: '' };
   if (rule.kind === 'faulty') return { ruleId, verdict: 'error', weight, reason: rule.message };
+  return { ruleId, verdict: 'miss', weight, reason: '' };
+}
+
+function verdictOf({ text, rule, quiet }: RuleInForce, subject: RuleSubject): RuleVerdict {
+  if (!text.isOn || rule.kind === 'faulty') return quiet;
+  const { ruleId, weight, reason } = text;
   try {
-    if (!rule.hits(context)) return { ruleId, verdict: 'miss', weight, reason: '' };
+    if (!rule.hits(subject)) return quiet;
   } catch (error) {
-    return {
-      ruleId,
-      verdict: 'error',
-      weight,
-      reason: String(error instanceof Error ? error.message : error).split('\n')[0] ?? '',
-    };
+    const message = String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+    return { ruleId, verdict: 'error', weight, reason: message };
   }
-  return { ruleId, verdict: 'hit', weight, reason: filledIn(reason, features) };
+  return { ruleId, verdict: 'hit', weight, reason: filledIn(reason, subject.row) };
 }
 
 /** `{name}` becomes the feature's value, to two decimals at most. */
-function filledIn(reason: string, features: FeatureValues): string {
+function filledIn(reason: string, row: FeatureRow): string {
   return reason.replace(/\{(\w+)\}/g, (whole, name: string) => {
-    if (!(name in features)) return whole;
-    const value = features[name];
-    if (value === null || value === undefined) return 'unknown';
+    if (!isFeature(name)) return whole;
+    const value = featureAt(row, placeOf(name));
+    if (value === null) return 'unknown';
     return typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value);
   });
 }

@@ -1,0 +1,52 @@
+import { startEmbeddedBroker } from '../embedded/broker.ts';
+import type { Kafka, KafkaDriver, KafkaReader } from '../kafka/contract.ts';
+import { openKafka } from '../kafka/open.ts';
+import { systemClock } from '../telemetry/clock.ts';
+import { createLogger, silentLogger } from '../telemetry/logger.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { startKafka } from '../tests/kafka/broker.ts';
+import { brokerJars } from '../tests/kafka/jars.ts';
+
+export interface BenchBroker {
+  /** For people, e.g. `Apache Kafka 4.1.0`. */
+  readonly name: string;
+  readonly brokers: string;
+  readonly isEmbedded: boolean;
+  stop(): Promise<void>;
+}
+
+/** Topics have four partitions on both. */
+export const brokerPartitions = 4;
+
+/** A real Kafka of its own where it can be had, else the embedded broker, which keeps some 5 MB a partition and forgets the rest. */
+export async function startBroker(settings: Readonly<Record<string, string | number>> = {}): Promise<BenchBroker> {
+  if (brokerJars().kind === 'here') {
+    const kafka = await startKafka({ settings: { 'num.partitions': brokerPartitions, ...settings } });
+    const name = `Apache Kafka ${kafka.version}`;
+    return { name, brokers: kafka.brokers, isEmbedded: false, stop: () => kafka.stop() };
+  }
+  const embedded = await startEmbeddedBroker({
+    ...{ logger: createLogger('warn', false), driver: 'node-rdkafka' as const },
+    gate: { groups: [] },
+  });
+  return { name: 'embedded', brokers: embedded.brokers, isEmbedded: true, stop: () => embedded.stop() };
+}
+
+export interface BrokerAccess {
+  readonly brokers: string;
+  readonly isEmbedded: boolean;
+  readonly driver?: KafkaDriver;
+  readonly reader?: KafkaReader;
+}
+
+/** A client of it that logs nothing. */
+export const openBroker = ({
+  brokers,
+  isEmbedded,
+  driver = 'node-rdkafka',
+  reader = 'direct',
+}: BrokerAccess): Promise<Kafka> =>
+  openKafka({
+    ...{ driver, reader, brokers, isEmbedded, clientId: 'bench' },
+    ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock },
+  });

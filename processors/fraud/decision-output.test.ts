@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Payment } from '../../events/payment.ts';
+import { JsonBytes } from '../../streams/json-bytes.ts';
+import { DecisionOutput, VerdictBytes } from './decision-output.ts';
+import { featureNames } from './feature-names.ts';
+import { FeatureRows, isFlagAt, namedFeatures } from './feature-row.ts';
+import type { Judged } from './rules/rule-set.ts';
+
+const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('card-1', 'é', '"\\', '\n'));
+const value = fc.oneof(fc.double(), fc.nat(), fc.constantFrom(0, -0, 1 / 3, 1e300, 1_764_000_000_000));
+const payment = fc.record(
+  {
+    ...{ id: text, type: fc.constant('payment'), version: fc.constant(2), source: text, eventTimeMs: fc.maxSafeNat() },
+    ...{ key: text, amountMinor: fc.nat(), currency: text, cardId: text },
+    ...{ terminalId: text, deviceId: text, merchantId: text, country: text },
+  },
+  { requiredKeys: ['id', 'type', 'version', 'source', 'eventTimeMs', 'key', 'amountMinor', 'currency', 'cardId'] },
+) as fc.Arbitrary<Payment>;
+const rows = new FeatureRows();
+const row = fc.array(value, { minLength: featureNames.length, maxLength: featureNames.length }).map((values) => {
+  const made = rows.next();
+  for (const [place, of] of values.entries()) made[place] = isFlagAt(place) ? Number(of > 1) : of;
+  return made;
+});
+const verdict = fc.record({
+  ...{ ruleId: text, verdict: fc.constantFrom('hit' as const, 'miss' as const, 'off' as const), weight: fc.integer() },
+  reason: text,
+});
+const quiet = [{ ruleId: 'a', verdict: 'miss' as const, weight: 1, reason: '' }];
+const judged: fc.Arbitrary<Judged> = fc.record({
+  ...{ outcome: fc.constantFrom('approve' as const, 'decline' as const), score: fc.integer() },
+  ...{ verdicts: fc.oneof(fc.constant(quiet), fc.array(verdict)), severity: fc.constant('low' as const) },
+  ...{ reviewScore: fc.integer(), declineScore: fc.integer(), ruleSetVersion: text },
+});
+
+test('a decision is written as JSON.stringify would write it, and reads back as its object', () => {
+  const verdicts = new VerdictBytes();
+  const json = new JsonBytes();
+  fc.assert(
+    fc.property(payment, judged, row, fc.maxSafeNat(), fc.bigInt({ min: 0n }), (of, by, features, clockMs, at) => {
+      const place = { topic: 'payments', partition: 3 };
+      const decided = { payment: of, judged: by, row: features, clockMs, ...place, inputOffset: at };
+      const output = new DecisionOutput(decided, verdicts);
+      output.writeBody(json);
+      const expected = {
+        ...{ kind: 'decision', paymentId: of.id, paymentSource: of.source, eventTimeMs: of.eventTimeMs },
+        ...{ cardId: of.cardId, terminalId: of.terminalId ?? null, deviceId: of.deviceId ?? null },
+        ...{ merchantId: of.merchantId ?? null, country: of.country ?? null, amountMinor: of.amountMinor },
+        ...{ currency: of.currency, outcome: by.outcome, score: by.score, reviewScore: by.reviewScore },
+        ...{ declineScore: by.declineScore, ruleSetVersion: by.ruleSetVersion, rules: by.verdicts },
+        ...{ features: namedFeatures(features), clockMs, input: { ...place, inputOffset: String(at) } },
+      };
+      expect(new TextDecoder().decode(json.take())).toBe(JSON.stringify(expected));
+      expect(output.body).toEqual(JSON.parse(JSON.stringify(expected)));
+    }),
+    { numRuns: 500 },
+  );
+}, 30_000);
