@@ -38,7 +38,7 @@ export async function benchFraud(args: readonly string[]): Promise<FraudResult> 
   const decoded = await run<Measured>({ mode: 'decode', payments, cards });
   const stages = await run<Stages>({ mode: 'stages', payments: Math.min(payments, 200_000), cards });
   const broker = isInProcessOnly ? null : await startBroker();
-  const kafka = broker ? await fromBroker(broker, { payments, cards }, run, say).finally(() => broker.stop()) : null;
+  const kafka = broker && (await fromBroker(broker, { payments, cards }, run, say));
   const whole = rounded(1e6 / folded.eventsPerCpuSecondSecondHalf);
   const parts = stages.decode + stages.features + stages.rules + stages.write;
   const fromKafka = kafka?.eventsPerCpuSecond ?? null;
@@ -56,11 +56,12 @@ export async function benchFraud(args: readonly string[]): Promise<FraudResult> 
 }
 
 async function fromBroker(
-  { brokers, isEmbedded }: BenchBroker,
+  broker: BenchBroker,
   options: PaymentsOptions,
   run: <T>(setup: FraudSetup) => Promise<T>,
   say: (line: string) => void,
 ): Promise<FraudMeasured> {
+  const { brokers, isEmbedded } = broker;
   const payments = isEmbedded ? Math.min(options.payments, embeddedPaymentsMax) : options.payments;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-fraud-'));
   try {
@@ -71,6 +72,7 @@ async function fromBroker(
     });
     return await run<FraudMeasured>({ mode: 'task', payments, cards: options.cards, brokers, isEmbedded, folder });
   } finally {
+    await broker.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
