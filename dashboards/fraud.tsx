@@ -47,7 +47,8 @@ function AlertListCard() {
       {shown.length === 0 ? (
         <Empty title={emptyTitle(all === null, all?.length ?? 0)} />
       ) : (
-        <ol class="rows" aria-label="Alerts, the newest first">
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls, by keyboard too
+        <ol class="rows is-scrolled" aria-label="Alerts, the newest first" tabIndex={0}>
           {shown.slice(0, linesMax).map((alert) => (
             <AlertLine key={alert.alertId} alert={alert} />
           ))}

@@ -13,6 +13,8 @@ const metricNames: Readonly<Record<MetricName, string>> = {
   volume: 'Payments',
   decline_rate: 'Decline rate',
 };
+/** Minutes that must have been forecast before a figure says how good the forecasts are. */
+const samplesMin = 20;
 /** What an interval promises. */
 const statedCoverage = 0.9;
 
@@ -139,7 +141,10 @@ function MinuteLegend({
 }
 
 /** How good the forecasts of the last day were, one minute ahead. */
-function ScoreCards({ shown: { key, score } }: { readonly shown: PredictedSeries }) {
+function ScoreCards({ shown }: { readonly shown: PredictedSeries }) {
+  const { key } = shown;
+  const score = judged(shown);
+  const early = `too early to say: ${formatCount(shown.score?.samples ?? 0)} of ${samplesMin} minutes`;
   const share = (value: number) => `${(value * 100).toFixed(1)} %`;
   const better =
     score && score.naiveMeanAbsoluteError > 0 ? 1 - score.meanAbsoluteError / score.naiveMeanAbsoluteError : null;
@@ -150,20 +155,20 @@ function ScoreCards({ shown: { key, score } }: { readonly shown: PredictedSeries
         <p class="soft">
           {score
             ? `a minute, on average; ${formatValue(key, score.naiveMeanAbsoluteError)} for “as the minute before”${better === null ? '' : `: ${share(Math.abs(better))} ${better >= 0 ? 'better' : 'worse'}`}`
-            : 'no forecast has come true yet'}
+            : early}
         </p>
       </Card>
       <Card id="coverage" title="Inside the interval" span="span-4" isKpi>
         <p class="big">{score ? share(score.coverage) : noValue}</p>
         <p class="soft">
           stated: {share(statedCoverage)}
-          {score ? `, over ${formatCount(score.samples)} minutes` : ''}
+          {score ? `, over ${formatCount(score.samples)} minutes` : `; ${early}`}
         </p>
       </Card>
       <Card id="detector" title="Alarms, last day" span="span-4" isKpi>
-        <p class="big">{score ? formatCount(score.alarms) : noValue}</p>
+        <p class="big">{shown.score ? formatCount(shown.score.alarms) : noValue}</p>
         <p class="soft">
-          {score?.isMuted ? (
+          {shown.score?.isMuted ? (
             <>
               <Badge tone="warn">muted</Badge> too many: it speaks again after a calm day
             </>
@@ -175,6 +180,9 @@ function ScoreCards({ shown: { key, score } }: { readonly shown: PredictedSeries
     </>
   );
 }
+
+/** The score once it rests on enough minutes. */
+const judged = ({ score }: PredictedSeries) => (score && score.samples >= samplesMin ? score : null);
 
 function SeriesTable({ all, shownKey }: { readonly all: readonly PredictedSeries[]; readonly shownKey: string }) {
   return (
@@ -211,7 +219,8 @@ function SeriesTable({ all, shownKey }: { readonly all: readonly PredictedSeries
 }
 
 function SeriesLine({ one, isShown }: { readonly one: PredictedSeries; readonly isShown: boolean }) {
-  const { key, minutes, band, score } = one;
+  const { key, minutes, band } = one;
+  const score = judged(one);
   const newest = minutes.at(-1);
   const show = (value: number | null | undefined) =>
     value === null || value === undefined ? noValue : formatValue(key, value);
@@ -235,8 +244,14 @@ function SeriesLine({ one, isShown }: { readonly one: PredictedSeries; readonly 
       <td class="number end">{show(band?.forecast.at(-1))}</td>
       <td class="number end">{score ? `${(score.coverage * 100).toFixed(1)} %` : noValue}</td>
       <td>
-        {score?.isMuted ? <Badge tone="warn">muted</Badge> : null}{' '}
-        {newest?.isAnomaly ? <Badge tone="bad">anomaly</Badge> : <Badge tone="good">as expected</Badge>}
+        {one.score?.isMuted ? <Badge tone="warn">muted</Badge> : null}{' '}
+        {newest?.isAnomaly ? (
+          <Badge tone="bad">anomaly</Badge>
+        ) : score ? (
+          <Badge tone="good">as expected</Badge>
+        ) : (
+          <Badge tone="plain">learning</Badge>
+        )}
       </td>
     </tr>
   );

@@ -12,7 +12,7 @@ export interface SystemStatus {
     readonly late: number;
     readonly duplicates: number;
     readonly quarantined: number;
-    /** Input records read, where known. */
+    /** Records of the event topics up to where the slowest pipeline has read them, where known. */
     readonly events?: number;
   };
 }

@@ -16,21 +16,28 @@ describe('createSystemStatus', () => {
   it('[J3] states lag, watermark and the counts of a task as the task does', () => {
     let nowMs = 1_000;
     const task = { name: 'revenue', restarts: () => 2, status: () => ({ state: 'running' as const, shards: [shard] }) };
+    const behind = {
+      ...{ ...shard, inputs: { 'payments-0': { nextOffset: '4', lag: 5, timeMs: 9_000 } } },
+      counters: { in: 4, folded: 4 },
+    };
+    const other = { name: 'fraud', restarts: () => 0, status: () => ({ state: 'running' as const, shards: [behind] }) };
     const clock = { nowMs: () => nowMs, sleep: async () => {} };
-    const status = createSystemStatus(() => [task], new Map([['revenue', 1]]), clock);
+    const status = createSystemStatus(() => [task, other], new Map([['revenue', 1]]), clock);
     status();
     shard.counters.in = 30;
+    behind.inputs['payments-0'].nextOffset = '8';
+    shard.inputs['payments-1'].nextOffset = '11';
     nowMs += 1_000;
     expect(status()).toMatchObject({
-      services: [{ name: 'revenue', state: 'running' }],
-      stages: [{ name: 'revenue', total: 30, errors: 2, perSecond: 20 }],
+      services: [{ name: 'revenue', state: 'running' }, { name: 'fraud' }],
+      stages: [{ name: 'revenue', total: 30, errors: 2, perSecond: 20 }, { name: 'fraud' }],
       partitions: [
-        { partition: 'payments-0', lag: 0, positionTimeMs: null },
-        { partition: 'payments-1', lag: 3, nextOffset: '7', endOffset: '10', positionTimeMs: 11_000 },
+        { partition: 'payments-0', lag: 5, nextOffset: '8', positionTimeMs: 9_000 },
+        { partition: 'payments-1', lag: 3, nextOffset: '11', endOffset: '14', positionTimeMs: 11_000 },
       ],
-      pipelines: [{ name: 'revenue', version: 1, watermarkMs: 5_000, lagRecords: 3 }],
-      eventsPerSecond: 20,
-      totals: { events: 30, deadLetters: 2, duplicates: 1, late: 0, quarantined: 0 },
+      pipelines: [{ name: 'revenue', version: 1, watermarkMs: 5_000, lagRecords: 3 }, { name: 'fraud' }],
+      eventsPerSecond: 8,
+      totals: { events: 19, deadLetters: 2, duplicates: 1, late: 0, quarantined: 0 },
     });
   });
 });

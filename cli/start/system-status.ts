@@ -28,15 +28,18 @@ export function createSystemStatus(
       return total === null ? [] : [{ name, total, errors, perSecond: rates.perSecond(name, total, clockMs) }];
     };
     const sum = (counter: string) => pipelines.reduce((total, { counters }) => total + (counters[counter] ?? 0), 0);
+    const partitions = slowestOf(observed.flatMap(({ status }) => partitionLines(status)));
+    // Each event once, however many pipelines read it.
+    const events = partitions.filter(isOfEvents).reduce((total, { nextOffset }) => total + Number(nextOffset), 0);
     return {
       clockMs,
       services: observed.map(({ name, status: { state, detail } }) => ({ name, state, ...(detail && { detail }) })),
       stages: observed.flatMap(stage),
-      partitions: observed.flatMap(({ status }) => partitionLines(status)),
+      partitions,
       pipelines,
-      eventsPerSecond: rates.perSecond('events', sum('in'), clockMs),
+      eventsPerSecond: rates.perSecond('events', events, clockMs),
       totals: {
-        events: sum('in'),
+        events,
         deadLetters: sum('deadLettered'),
         late: sum('late'),
         duplicates: sum('duplicate'),
@@ -75,16 +78,27 @@ function pipelineLines(name: string, version: number, status: Status): readonly 
   }));
 }
 
+/** Results that a pipeline reads, and rules, are no events. */
+const isOfEvents = ({ partition }: PartitionLine): boolean => !partition.startsWith('millrace.');
+
+/** Of each partition the pipeline that is furthest behind. */
+function slowestOf(lines: readonly PartitionLine[]): readonly PartitionLine[] {
+  const slowest = new Map<string, PartitionLine>();
+  for (const line of lines) {
+    const known = slowest.get(line.partition);
+    if (!known || BigInt(line.nextOffset ?? 0) < BigInt(known.nextOffset ?? 0)) slowest.set(line.partition, line);
+  }
+  return [...slowest.values()].toSorted((a, b) => a.partition.localeCompare(b.partition));
+}
+
 function partitionLines(status: Status): readonly PartitionLine[] {
   if (!isTask(status)) return [];
   const lines = status.shards.flatMap(({ inputs }) => Object.entries(inputs));
-  return lines
-    .map(([partition, { nextOffset, lag, timeMs }]) => ({
-      partition,
-      nextOffset,
-      ...(lag >= 0 && { endOffset: (BigInt(nextOffset) + BigInt(lag)).toString() }),
-      lag: Math.max(0, lag),
-      positionTimeMs: Number.isFinite(timeMs) ? timeMs : null,
-    }))
-    .toSorted((a, b) => a.partition.localeCompare(b.partition));
+  return lines.map(([partition, { nextOffset, lag, timeMs }]) => ({
+    partition,
+    nextOffset,
+    ...(lag >= 0 && { endOffset: (BigInt(nextOffset) + BigInt(lag)).toString() }),
+    lag: Math.max(0, lag),
+    positionTimeMs: Number.isFinite(timeMs) ? timeMs : null,
+  }));
 }

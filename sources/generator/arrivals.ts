@@ -27,7 +27,7 @@ export function arrivals(options: ArrivalsOptions, fromMs: number, lengthMs: num
   const somewhen = () => Math.floor(random.between(fromMs, fromMs + lengthMs));
   const facts: Fact[] = [];
   for (let i = random.poisson((events * mix.visits) / factsPerVisit); i > 0; i--)
-    facts.push(...visit(world, random, random.pick(world.users), `s-${nextName()}`, somewhen()));
+    facts.push(...visit(world, random, random.pick(world.visitors), `s-${nextName()}`, somewhen()));
   for (let i = random.poisson(events * (1 - mix.visits - mix.fraud)); i > 0; i--)
     facts.push(terminalPayment(random, random.pick(world.users), somewhen()));
   for (let i = random.poisson((events * mix.fraud) / factsPerEpisode); i > 0; i--)

@@ -42,6 +42,8 @@ export interface Item {
 
 export interface World {
   readonly users: readonly User[];
+  /** Those of them who shop online too, and come back within minutes; everybody's card is used at terminals. */
+  readonly visitors: readonly User[];
   readonly items: readonly Item[];
   readonly terminals: readonly Terminal[];
 }
@@ -68,7 +70,14 @@ const trades = [
 
 const itemCategories = ['books', 'garden', 'kitchen', 'music', 'sport', 'toys', 'electronics', 'fashion'] as const;
 
-const sizes = { users: 3_000, items: 600, terminals: 240, terminalsPerMerchant: 3, terminalsPerUser: 5 } as const;
+const sizes = {
+  users: 30_000,
+  visitors: 3_000,
+  items: 600,
+  terminals: 240,
+  terminalsPerMerchant: 3,
+  terminalsPerUser: 5,
+} as const;
 
 /** Draws the whole shop: a few thousand objects, a few milliseconds. */
 export function createWorld(random: Random): World {
@@ -79,7 +88,7 @@ export function createWorld(random: Random): World {
     category: random.pick(itemCategories),
     priceMinor: Math.round(random.logNormal(2_400, 0.8)),
   }));
-  return { users, items, terminals };
+  return { users, visitors: users.slice(0, sizes.visitors), items, terminals };
 }
 
 function createTerminal(random: Random, i: number): Terminal {

@@ -7,21 +7,23 @@ import type { OracleFeatures, OraclePayment } from './oracle-features.ts';
  * The shipped rules as plain functions, written from what they say: no CEL. A rule file that changes must change here too.
  */
 const predicates: Readonly<Record<string, (f: OracleFeatures, payment: OraclePayment) => boolean>> = {
-  'amount-above-own-mean': (f) => n(f, 'card_count_7d') >= 4 && n(f, 'amount_to_card_mean_7d') > 2.5,
+  'amount-above-own-mean': (f) => n(f, 'card_count_7d') >= 6 && n(f, 'amount_to_card_mean_7d') > 4,
   'card-testing': (f) => n(f, 'card_count_1m') >= 5 && n(f, 'card_mean_minor_1m') < 1_000,
-  'card-velocity': (f) => n(f, 'card_count_10m') >= 8,
+  'card-velocity': (f) => n(f, 'card_count_10m') >= 12,
   'device-many-cards': (f) => n(f, 'device_distinct_24h') >= 4,
   'first-payment-high': (f, { amountMinor }) => f['card_is_first_seen'] === true && amountMinor >= 50_000,
   'impossible-travel': (f) => n(f, 'card_kmh_since_last') > 1_000 && n(f, 'card_km_since_last') > 300,
   'new-device-high-amount': (f, { amountMinor }) =>
     f['card_is_new_device'] === true && f['card_is_first_seen'] === false && amountMinor >= 15_000,
   'repeated-high-amounts': (f) =>
-    n(f, 'card_count_10m') >= 3 && n(f, 'card_sum_minor_10m') > 5 * n(f, 'card_mean_minor_7d'),
+    n(f, 'card_count_10m') >= 3 &&
+    n(f, 'card_count_7d') >= 6 &&
+    n(f, 'card_sum_minor_10m') > 8 * n(f, 'card_mean_minor_7d'),
   'terminal-burst': (f) =>
-    n(f, 'terminal_count_24h') >= 50 &&
+    n(f, 'terminal_count_7d') - n(f, 'terminal_count_24h') >= 50 &&
     n(f, 'terminal_distinct_10m') >= 6 &&
     n(f, 'terminal_count_10m') * 20 > n(f, 'terminal_count_24h'),
-  'terminal-with-fraud': (f) => n(f, 'terminal_fraud_count_7d') >= 2 && n(f, 'terminal_fraud_share_7d') > 0.05,
+  'terminal-with-fraud': (f) => n(f, 'terminal_fraud_count_7d') >= 2 && n(f, 'terminal_fraud_share_7d') > 0.1,
 };
 
 /** Nothing to say compares false. */
