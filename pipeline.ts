@@ -7,6 +7,7 @@ import type { TimedEvent } from './streams/batch.ts';
 import { type DedupeOptions, dedupe, passAll } from './streams/dedupe.ts';
 import { type IngestOptions, ingest } from './streams/ingest.ts';
 import { ofTypes } from './streams/of-types.ts';
+import { recordLoop } from './streams/record-loop.ts';
 import { rejects } from './streams/rejects.ts';
 import { stamp } from './streams/stamp.ts';
 import { type WatermarkOptions, type WatermarkStage, watermark } from './streams/watermark.ts';
@@ -48,9 +49,12 @@ export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>
   const entries = new Subject<FoldEntry>();
   let outputs: readonly FoldOutput[] = [];
   let failure: { readonly error: unknown } | undefined;
-  entries
-    .pipe(decoded.operator, timed.operator, taken.operator, unique.operator)
-    .pipe(processed.operator, unique.forgetRejected.operator, left.operator, stamped.operator)
+  const loop = createWatermark === watermark ? recordLoop<E>({ ...options, ...stages, inputs }) : null;
+  const folded = loop
+    ? entries.pipe(loop)
+    : entries.pipe(decoded.operator, timed.operator, taken.operator, unique.operator, processed.operator);
+  folded
+    .pipe(unique.forgetRejected.operator, left.operator, stamped.operator)
     .subscribe({ next: (made) => void (outputs = made), error: (error: unknown) => void (failure = { error }) });
 
   return {

@@ -14,7 +14,7 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
   idle [--seconds S] [--window-s W] [--rate R]
         what npm start costs with the demo shop: CPU and memory of all its processes, after S seconds (300), over W seconds (60),
         at R events a second (200)
-  windows [--events N] [--keys K] [--dedupe IDS] [--reader direct|client] [--peers DIR] [--node BINARY]
+  windows [--events N] [--keys K] [--dedupe IDS] [--reader direct|client] [--sender direct|client] [--peers DIR] [--node BINARY]
         tumbling 10 s count and sum by key, from Kafka to a result topic, beside the bare loop and, from DIR, Flink and Kafka Streams
   fraud [--payments N] [--cards C] [--in-process]
         full decisions by 20 rules, from bytes at hand and from Kafka, and where each microsecond goes

@@ -25,6 +25,7 @@ export function openConfiguredKafka(
   return openKafka({
     driver: kafka.driver,
     reader: kafka.reader,
+    sender: kafka.sender,
     clientId: kafka.clientId,
     ...target,
     ...parts,

@@ -33,6 +33,10 @@ const kafka = z.strictObject({
     .enum(['client', 'direct'])
     .default('client')
     .describe("Where record bytes come from: the client package, or millrace's own Fetch requests."),
+  sender: z
+    .enum(['client', 'direct'])
+    .default('client')
+    .describe("Who sends records: the client package, or millrace's own Produce requests."),
   membership: z
     .enum(['auto', 'solo', 'group'])
     .default('auto')

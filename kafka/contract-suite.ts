@@ -28,7 +28,7 @@ export interface Bench {
 
 export type BrokerKind = 'embedded' | 'real';
 
-/** The one suite that both client packages and both readers pass, each in a process of its own, on either broker. */
+/** The one suite that both client packages and both readers pass, with their senders, each in a process of its own, on either broker. */
 export function contractSuite(
   driver: KafkaDriver,
   reader: KafkaReader = 'client',
@@ -43,7 +43,7 @@ export function contractSuite(
     let topics = 0;
     const another = async (brokers = running.brokers, security?: KafkaSecurity): Promise<Kafka> => {
       const options = { driver, brokers, clientId: 'suite', logger: silentLogger, clock: systemClock, metrics };
-      const kafka = await openKafka({ ...options, isEmbedded, reader, ...(security && { security }) });
+      const kafka = await openKafka({ ...options, isEmbedded, reader, sender: reader, ...(security && { security }) });
       opened.push(kafka);
       return kafka;
     };
@@ -86,10 +86,9 @@ export function contractSuite(
 
     readerSuite(given, broker);
     if (!isEmbedded) realBrokerSuite(given, reader);
-    // Producer and membership are the client package's, whoever reads.
-    if (reader === 'direct') return;
     producerSuite(given);
-    membershipSuite(given);
+    // Membership is the client package's, whoever reads.
+    if (reader !== 'direct') membershipSuite(given);
   });
 }
 

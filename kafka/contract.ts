@@ -9,6 +9,9 @@ export type KafkaDriver = 'node-rdkafka' | 'confluent';
 /** Where record bytes come from: the client package's `consume`, or Fetch requests of our own (`kafka/direct`). */
 export type KafkaReader = 'client' | 'direct';
 
+/** Who sends records: the client package, or Produce requests of our own (`kafka/direct`). */
+export type KafkaSender = 'client' | 'direct';
+
 export interface OutMessage {
   readonly topic: string;
   readonly partition: number;

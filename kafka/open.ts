@@ -2,11 +2,12 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { openAdmin } from './admin.ts';
-import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader } from './contract.ts';
+import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader, type KafkaSender } from './contract.ts';
 import type { KafkaContext, KafkaSecurity } from './connection.ts';
 import { loadDriver } from './driver.ts';
 import { openMembership } from './membership.ts';
 import { openProducer } from './producer.ts';
+import { openDirectProducer } from './direct/producer-direct.ts';
 import { openDirectReader } from './direct/reader-direct.ts';
 import { openClientReader } from './reader-client.ts';
 
@@ -23,6 +24,8 @@ export interface OpenKafkaOptions {
   readonly isEmbedded?: boolean;
   /** Where record bytes come from: the client package, or our own Fetch requests. Default `client`. */
   readonly reader?: KafkaReader;
+  /** Who sends records: the client package, or our own Produce requests. Default `client`. */
+  readonly sender?: KafkaSender;
 }
 
 interface Closable {
@@ -72,7 +75,8 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
       if (options.reader !== 'direct') return keep(openClient());
       return keep(openDirectReader(context, { ...readerOptions, openOther: openClient }));
     },
-    producer: (producerOptions = {}) => keep(openProducer(context, producerOptions)),
+    producer: (producerOptions = {}) =>
+      keep((options.sender === 'direct' ? openDirectProducer : openProducer)(context, producerOptions)),
     membership: (membershipOptions) => keep(openMembership(context, membershipOptions)),
     admin,
     async close() {

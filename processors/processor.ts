@@ -1,5 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import type { StreamBatch } from '../streams/batch.ts';
+import type { RecordSteps } from '../streams/stage.ts';
 
 /**
  * The contract of a processor: a pure, synchronous RxJS operator over batches. It adds outputs to each batch and changes
@@ -48,6 +49,8 @@ export function assertShards(
 
 export interface ProcessorInstance<E> {
   readonly operator: OperatorFunction<StreamBatch<E>, StreamBatch<E>>;
+  /** Present where the same can be done record by record: then events need not be kept for a whole batch. */
+  readonly steps?: RecordSteps<E>;
   /** State as plain values, Maps and typed arrays (msgpack). Taken between batches. */
   snapshot(): unknown;
   /** Only before the first batch. */

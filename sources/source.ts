@@ -39,6 +39,8 @@ export interface RecordBatch {
   readonly headers: readonly (readonly Header[])[] | null;
   /** The offset after the last record and the holes that follow it: where reading goes on. */
   readonly nextOffset: bigint;
+  /** True: nothing of it is ever used again, so it stays good for as long as it is kept, and needs no copy for that. */
+  readonly isOwn?: boolean;
 }
 
 /** One partition being read. At most one reader of a stream at a time. */

@@ -3,8 +3,9 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import { AlignedPlacement } from './aligned-placement.ts';
 import type { TimedEvent } from './batch.ts';
-import { KeyCounts, type Placement } from './placement.ts';
+import { KeyCounts, ownCopy, type Placement } from './placement.ts';
 import { SessionPlacement } from './session-placement.ts';
+import type { RecordTime } from './stage.ts';
 import type { View, ViewOutput } from './view.ts';
 import type { Missed } from './window-rows.ts';
 import type { EmitRow, WindowStore } from './window-store.ts';
@@ -31,6 +32,7 @@ interface ViewPlan<E> {
   readonly missed: readonly ((startMs: number, endMs: number) => void)[];
   readonly keys: KeyCounts;
   key: string;
+  isOwn: boolean;
   readonly values: unknown[];
 }
 
@@ -75,24 +77,21 @@ export class Aggregator<E extends TimedEvent> {
       const { key, values } = plan;
       this.missed.push({ output: name, key, startMs, endMs, fields: view.fields, values: [...values] });
     });
-    const plan = { view, placements, missed, keys, key: '', values: view.fields.map(() => undefined) };
+    const plan = { view, placements, missed, keys, key: '', isOwn: false, values: view.fields.map(() => undefined) };
     return plan;
   }
 
   /** Reads everything of `event` that windows need; changes no state. Throws what keys and fields throw. */
-  plan(event: E, watermarkMs: number): void {
+  plan(event: E, time: RecordTime): void {
     if (this.missed.length > 0) this.missed = [];
     for (const plan of this.plans) {
       const { placements, missed } = plan;
       plan.key = plan.view.keyOf(event);
+      // Decoders give strings of their own; what a view makes of them may be a piece of one.
+      plan.isOwn = plan.key === event.key;
       readValues(plan, event);
       for (let i = 0; i < placements.length; i++)
-        (placements[i] as Placement).plan(
-          plan.key,
-          event.eventTimeMs,
-          watermarkMs,
-          missed[i] as (typeof missed)[number],
-        );
+        (placements[i] as Placement).plan(plan.key, time, missed[i] as (typeof missed)[number]);
     }
   }
 
@@ -114,9 +113,10 @@ export class Aggregator<E extends TimedEvent> {
   /** Adds the planned event. Returns to how many windows. */
   commit(): number {
     let added = 0;
-    for (const { placements, key, values } of this.plans) {
+    for (const { placements, key: planned, isOwn, values } of this.plans) {
       for (let i = 0; i < placements.length; i++) {
         const placement = placements[i] as Placement;
+        const key = placement.needed > 0 && !isOwn ? ownCopy(planned) : planned;
         added += placement.commit(key, values);
         if (placement.needed > 0) this.nextDropMs = Math.min(this.nextDropMs, placement.store.nextDropMs);
       }

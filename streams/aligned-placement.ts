@@ -1,5 +1,6 @@
-import { KeyedWindows } from './keyed-windows.ts';
-import { type OnMissed, type Placement, type PlacementOptions, addValues, initStates, ownCopy } from './placement.ts';
+import { type KeyedWindow, KeyedWindows } from './keyed-windows.ts';
+import { type OnMissed, type Placement, type PlacementOptions, addValues, initStates } from './placement.ts';
+import type { RecordTime } from './stage.ts';
 import type { Cell } from './window-store.ts';
 import { type WindowSpec, overlapOf } from './windows.ts';
 
@@ -21,6 +22,7 @@ export class AlignedPlacement<E> implements Placement {
   /** Of the planned event, oldest window first. */
   private count = 0;
   private readonly startMs: Float64Array;
+  private readonly windows: (KeyedWindow | undefined)[];
   private readonly cells: (Cell | undefined)[];
 
   constructor(spec: Exclude<WindowSpec, { kind: 'session' }>, options: PlacementOptions<E>) {
@@ -31,10 +33,11 @@ export class AlignedPlacement<E> implements Placement {
     const overlap = overlapOf(spec);
     this.backMaxMs = (overlap - 1) * this.advanceMs;
     this.startMs = new Float64Array(overlap);
+    this.windows = Array.from({ length: overlap }, () => undefined);
     this.cells = Array.from({ length: overlap }, () => undefined);
   }
 
-  plan(key: string, eventTimeMs: number, watermarkMs: number, onMissed: OnMissed): void {
+  plan(key: string, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
     const { sizeMs, advanceMs, store } = this;
     const goneMs = watermarkMs - this.options.allowedLatenessMs;
     const newestMs = Math.floor(eventTimeMs / advanceMs) * advanceMs;
@@ -47,27 +50,34 @@ export class AlignedPlacement<E> implements Placement {
         onMissed(startMs, endMs);
         continue;
       }
-      const cell = store.find(startMs, key);
+      // Asked here first: a call would make an object of the start.
+      const window = store.latest?.startMs === startMs ? store.latest : store.windowAt(startMs);
+      const cell = window?.cells.get(key);
       if (!cell) this.needed++;
       this.startMs[this.count] = startMs;
+      this.windows[this.count] = window;
       this.cells[this.count++] = cell;
     }
   }
 
   commit(key: string, values: readonly unknown[]): number {
+    const { store } = this;
+    const { fields } = this.options;
     for (let i = 0; i < this.count; i++) {
-      const startMs = this.startMs[i] as number;
-      const cell = this.cells[i] ?? this.open(startMs, key);
-      addValues(this.options.fields, cell.states, values);
-      this.store.touch(startMs, cell);
+      const window = this.windows[i] ?? this.open(this.startMs[i] as number);
+      const cell = this.cells[i] ?? this.add(window, key);
+      addValues(fields, cell.states, values);
+      if (!cell.hasChanged) store.touch(window, cell);
     }
     return this.count;
   }
 
-  private open(startMs: number, key: string): Cell {
+  private open(startMs: number): KeyedWindow {
+    return this.store.openWindow(startMs, startMs + this.sizeMs);
+  }
+
+  private add(window: KeyedWindow, key: string): Cell {
     const { fields, keys } = this.options;
-    const own = ownCopy(key);
-    keys.hold(own);
-    return this.store.open(startMs, startMs + this.sizeMs, own, initStates(fields));
+    return this.store.add(window, keys.hold(key), initStates(fields));
   }
 }

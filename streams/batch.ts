@@ -74,6 +74,8 @@ export interface Output {
   readonly key: string;
   /** At most one output per topic and identity leaves an entry: the last. */
   readonly identity: string;
+  /** No other output of the entry has its topic and identity. */
+  readonly isOnly?: boolean;
   readonly body: object;
   /** Where the processor writes it itself, as bytes: exactly what `JSON.stringify(body)` gives. Then `body` is for tests and people. */
   writeBody?(into: JsonBytes): void;

@@ -3,11 +3,12 @@
 // nothing else ever is; at the limit new ids are refused as dead letters, and nothing is forgotten to make room.
 // Redelivery: this is what makes a producer's repetition harmless. Where the entry is read again, nothing is a duplicate,
 // because the state is the one before it.
-import type { Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import type { RecordBatch } from '../sources/source.ts';
+import type { Rejected, StreamBatch, TimedEvent } from './batch.ts';
 import { filterBatch } from './filter.ts';
 import { type Hash128, murmur128 } from './murmur.ts';
 import { SeenIds, type SeenIdsState } from './seen-ids.ts';
-import { type Stage, stageOf } from './stage.ts';
+import { RecordTime, type Stage, stageOf } from './stage.ts';
 
 export interface DedupeOptions {
   /** How far behind the watermark ids are remembered, in event time; at least what any window still accepts. */
@@ -16,7 +17,17 @@ export interface DedupeOptions {
   readonly idsMax: number;
 }
 
+/** The same record by record, for one entry: `open`, `isFirst` for each record, `close`. */
+export interface DedupeSteps<E> {
+  open(): void;
+  isFirst(event: E, batch: RecordBatch, index: number, time: RecordTime): boolean;
+  /** What the limit refused. */
+  close(): readonly Rejected[];
+}
+
 export interface DedupeStage<E> extends Stage<StreamBatch<E>, StreamBatch<E>> {
+  /** Absent: all are first. */
+  readonly steps?: DedupeSteps<E>;
   /** Stands behind the processor: what it rejected was not folded, so its id is forgotten and it may be driven again. */
   readonly forgetRejected: Stage<StreamBatch<E>, StreamBatch<E>>;
 }
@@ -33,7 +44,7 @@ export function dedupe<E extends TimedEvent>(options: DedupeOptions): DedupeStag
     restore: () => {},
     counters: () => ({}),
   };
-  return { ...stageOf(core), forgetRejected: stageOf(forgetting) };
+  return { ...stageOf(core), steps: core, forgetRejected: stageOf(forgetting) };
 }
 
 /** For inputs of which each event is known to come once: nothing is remembered, nothing dropped. */
@@ -51,6 +62,9 @@ class Dedupe<E extends TimedEvent> {
   private readonly options: DedupeOptions;
   private readonly seen = new SeenIds();
   private duplicates = 0;
+  /** Of the entry that is folded. */
+  private refused: Rejected[] = [];
+  private expiryWatermarkMs = -Infinity;
   private readonly hash: Hash128 = new Int32Array(4);
   /** Hash words of sources: a cache, it decides nothing. */
   private readonly sources = new Map<string, Hash128>();
@@ -60,15 +74,25 @@ class Dedupe<E extends TimedEvent> {
   }
 
   apply(batch: StreamBatch<E>): StreamBatch<E> {
-    const refused: Rejected[] = [];
+    this.open();
+    const time = new RecordTime();
     let at = 0;
-    let expiryWatermarkMs = -Infinity;
-    const first = filterBatch(batch, (record) => {
-      const watermarkMs = batch.watermarkMs[at++] as number;
-      if (watermarkMs >= expiryWatermarkMs) expiryWatermarkMs = this.expire(watermarkMs);
-      return this.isFirst(record, refused);
+    const first = filterBatch(batch, ({ event, batch: read, index }) => {
+      time.eventTimeMs = event.eventTimeMs;
+      time.watermarkMs = batch.watermarkMs[at++] as number;
+      return this.isFirst(event, read, index, time);
     });
+    const refused = this.close();
     return refused.length === 0 ? first : { ...first, rejected: [...batch.rejected, ...refused] };
+  }
+
+  open(): void {
+    this.expiryWatermarkMs = -Infinity;
+    this.refused = [];
+  }
+
+  close(): readonly Rejected[] {
+    return this.refused;
   }
 
   forgetRejected(batch: StreamBatch<E>): StreamBatch<E> {
@@ -80,7 +104,8 @@ class Dedupe<E extends TimedEvent> {
     return batch;
   }
 
-  private isFirst({ event, batch, index }: StreamRecord<E>, refused: Rejected[]): boolean {
+  isFirst(event: E, batch: RecordBatch, index: number, time: RecordTime): boolean {
+    if (time.watermarkMs >= this.expiryWatermarkMs) this.expiryWatermarkMs = this.expire(time.watermarkMs);
     this.hashOf(event);
     if (this.seen.has(this.hash)) {
       this.duplicates++;
@@ -88,18 +113,11 @@ class Dedupe<E extends TimedEvent> {
     }
     if (this.seen.size >= this.options.idsMax) {
       const message = 'the table of seen ids is full';
-      refused.push({
-        batch,
-        index,
-        kind: 'dead',
-        reason: 'state_full',
-        message,
-        fieldPath: null,
-        source: event.source,
-      });
+      const { source } = event;
+      this.refused.push({ batch, index, kind: 'dead', reason: 'state_full', message, fieldPath: null, source });
       return false;
     }
-    this.seen.add(this.hash, minuteOf(event.eventTimeMs));
+    this.seen.add(this.hash, minuteOf(time.eventTimeMs));
     return true;
   }
 

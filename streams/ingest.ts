@@ -31,28 +31,38 @@ export type Decode<E> = (bytes: Uint8Array, start: number, end: number) => Decod
 
 export interface IngestOptions<E> {
   readonly decode: Decode<E>;
+  /** As `decode`, where events may be lent: for processors that take record by record. */
+  readonly lendingDecode?: Decode<E>;
   /** By topic, where values are no events of the catalog: results that a task reads. */
   readonly decodeOf?: ReadonlyMap<string, Decode<E>>;
   readonly clockGuard: ClockGuardOptions;
 }
 
+export interface IngestStage<E> extends Stage<FoldEntry, InputBatch<E>> {
+  /** For who decodes by himself: counts the entry's records and gives its context. */
+  open(entry: FoldEntry): EntryContext;
+}
+
 /** Decodes an entry and applies the clock guard. Counts `in`: every record that the task has read. */
-export function ingest<E extends TimedEvent>(options: IngestOptions<E>): Stage<FoldEntry, InputBatch<E>> {
+export function ingest<E extends TimedEvent>(options: IngestOptions<E>): IngestStage<E> {
   let recordsIn = 0;
-  return stageOf({
+  const open = (entry: FoldEntry): EntryContext => {
+    for (const batch of entry.batches) recordsIn += batch.count;
+    return contextOf(entry);
+  };
+  const stage = stageOf({
     apply(entry: FoldEntry): InputBatch<E> {
+      const context = open(entry);
       const records: StreamRecord<E>[] = [];
       const rejected: Rejected[] = [];
-      for (const batch of entry.batches) {
-        recordsIn += batch.count;
-        ingestBatch(batch, entry.clockMs, options, records, rejected);
-      }
-      return { entry: contextOf(entry), records, rejected, outputs: [] };
+      for (const batch of entry.batches) ingestBatch(batch, entry.clockMs, options, records, rejected);
+      return { entry: context, records, rejected, outputs: [] };
     },
     snapshot: () => recordsIn,
     restore: (state) => void (recordsIn = state as number),
     counters: () => ({ in: recordsIn }),
   });
+  return { ...stage, open };
 }
 
 function ingestBatch<E extends TimedEvent>(
@@ -75,22 +85,20 @@ function ingestBatch<E extends TimedEvent>(
       records.push({ event, batch, index });
       continue;
     }
-    const message = 'its event time is too far ahead of the clock';
-    rejected.push({
-      batch,
-      index,
-      kind: 'dead',
-      reason: 'future',
-      message,
-      fieldPath: '/eventTimeMs',
-      source: event.source,
-    });
+    rejected.push(fromTheFuture(batch, index, event));
   }
 }
 
+/** A record that the clock guard refuses. */
+export const fromTheFuture = (batch: RecordBatch, index: number, { source }: TimedEvent): Rejected => ({
+  ...{ batch, index, kind: 'dead', reason: 'future', source },
+  ...{ message: 'its event time is too far ahead of the clock', fieldPath: '/eventTimeMs' },
+});
+
 type Failed = Omit<Extract<Rejected, { kind: 'dead' }>, 'batch' | 'index'>;
 
-function decodeRecord<E>(decode: Decode<E>, batch: RecordBatch, index: number): Decoded<E> | Failed {
+/** As `decode`, for a record without a value and for a decoder that throws as well. */
+export function decodeRecord<E>(decode: Decode<E>, batch: RecordBatch, index: number): Decoded<E> | Failed {
   const start = batch.valueStart[index] as number;
   if (start < 0) return { kind: 'dead', reason: 'undecodable', message: 'has no value', fieldPath: null, source: null };
   try {

@@ -5,7 +5,7 @@
 
 import type { Cell, EmitRow, WindowSpan, WindowStore } from './window-store.ts';
 
-interface KeyedWindow extends WindowSpan {
+export interface KeyedWindow extends WindowSpan {
   readonly cells: Map<string, Cell>;
   /** Cells with `hasChanged`, in the order in which they changed. */
   changed: Cell[];
@@ -19,31 +19,26 @@ export class KeyedWindows implements WindowStore {
   cellCount = 0;
   private readonly allowedLatenessMs: number;
   private readonly windows = new Map<number, KeyedWindow>();
-  private latest: KeyedWindow | undefined;
+  /** The two that were asked for last: events out of order go to and fro between two windows. */
+  latest: KeyedWindow | undefined;
+  private before: KeyedWindow | undefined;
   private corrected: KeyedWindow[] = [];
 
   constructor(allowedLatenessMs: number) {
     this.allowedLatenessMs = allowedLatenessMs;
   }
 
-  find(startMs: number, key: string): Cell | undefined {
-    return this.windowAt(startMs)?.cells.get(key);
-  }
-
-  /** The cell of a key that `find` does not know. */
-  open(startMs: number, endMs: number, key: string, states: unknown[]): Cell {
-    const window = this.windowAt(startMs) ?? this.openWindow(startMs, endMs);
+  /** A cell for a key that the window does not hold. */
+  add(window: KeyedWindow, key: string, states: unknown[]): Cell {
     const cell = { key, states, isFinal: false, hasChanged: false };
     window.cells.set(key, cell);
     this.cellCount++;
     return cell;
   }
 
-  /** To be called for a cell of the window at `startMs` whose states were changed. */
-  touch(startMs: number, cell: Cell): void {
+  /** To be called for a cell of the window whose states were changed. */
+  touch(window: KeyedWindow, cell: Cell): void {
     if (cell.hasChanged) return;
-    const window = this.windowAt(startMs);
-    if (!window) throw new Error('a cell outlived its window');
     if (window.isClosed && window.changed.length === 0) this.corrected.push(window);
     cell.hasChanged = true;
     window.changed.push(cell);
@@ -89,19 +84,26 @@ export class KeyedWindows implements WindowStore {
       for (const cell of window.cells.values()) onDropped(cell);
     }
     this.latest = undefined;
+    this.before = undefined;
   }
 
-  private windowAt(startMs: number): KeyedWindow | undefined {
-    if (this.latest?.startMs === startMs) return this.latest;
-    const window = this.windows.get(startMs);
-    if (window) this.latest = window;
+  windowAt(startMs: number): KeyedWindow | undefined {
+    const { latest, before } = this;
+    if (latest?.startMs === startMs) return latest;
+    const window = before?.startMs === startMs ? before : this.windows.get(startMs);
+    if (window) this.remember(window);
     return window;
   }
 
-  private openWindow(startMs: number, endMs: number): KeyedWindow {
+  private remember(window: KeyedWindow): void {
+    this.before = this.latest;
+    this.latest = window;
+  }
+
+  openWindow(startMs: number, endMs: number): KeyedWindow {
     const window: KeyedWindow = { startMs, endMs, cells: new Map(), changed: [], isClosed: false };
     this.windows.set(startMs, window);
-    this.latest = window;
+    this.remember(window);
     this.nextCloseMs = Math.min(this.nextCloseMs, endMs);
     this.nextDropMs = Math.min(this.nextDropMs, endMs + this.allowedLatenessMs);
     return window;
@@ -135,7 +137,7 @@ export class KeyedWindows implements WindowStore {
         window.cells.set(key, { key, states, isFinal: saved.flags[i] === 1, hasChanged: false });
       });
       this.cellCount += saved.keys.length;
-      for (const key of saved.changed) this.touch(saved.startMs, window.cells.get(key) as Cell);
+      for (const key of saved.changed) this.touch(window, window.cells.get(key) as Cell);
     }
     this.nextCloseMs = Math.min(Infinity, ...this.sorted().flatMap((w) => (w.isClosed ? [] : [w.endMs])));
   }

@@ -5,17 +5,24 @@ import type { StreamBatch, TimedEvent } from './batch.ts';
 import { filterBatch } from './filter.ts';
 import { type Stage, stageOf } from './stage.ts';
 
+export interface OfTypesStage<E> extends Stage<StreamBatch<E>, StreamBatch<E>> {
+  /** Whether it is one of them; counts it if not. */
+  takes(type: string): boolean;
+}
+
 /** Keeps events of `eventTypes`. */
-export function ofTypes<E extends TimedEvent>(eventTypes: readonly string[]): Stage<StreamBatch<E>, StreamBatch<E>> {
+export function ofTypes<E extends TimedEvent>(eventTypes: readonly string[]): OfTypesStage<E> {
   let ignored = 0;
-  return stageOf({
-    apply: (batch: StreamBatch<E>) => {
-      const taken = filterBatch(batch, ({ event }) => eventTypes.includes(event.type));
-      ignored += batch.records.length - taken.records.length;
-      return taken;
-    },
+  const takes = (type: string): boolean => {
+    const isTaken = eventTypes.includes(type);
+    if (!isTaken) ignored++;
+    return isTaken;
+  };
+  const stage = stageOf({
+    apply: (batch: StreamBatch<E>) => filterBatch(batch, ({ event }) => takes(event.type)),
     snapshot: () => ignored,
     restore: (state) => void (ignored = state as number),
     counters: () => ({ ignored }),
   });
+  return { ...stage, takes };
 }

@@ -1,3 +1,4 @@
+import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
 import type { WindowStore } from './window-store.ts';
 
@@ -9,7 +10,7 @@ export interface Placement {
   readonly store: WindowStore;
   /** Windows that `commit` must open. */
   readonly needed: number;
-  plan(key: string, eventTimeMs: number, watermarkMs: number, onMissed: OnMissed): void;
+  plan(key: string, time: RecordTime, onMissed: OnMissed): void;
   /** Returns to how many windows the values were added. */
   commit(key: string, values: readonly unknown[]): number;
 }
@@ -26,7 +27,7 @@ export interface PlacementOptions<E> {
 /** How many cells hold each key. */
 export class KeyCounts {
   cellCount = 0;
-  private readonly held = new Map<string, number>();
+  private readonly held = new Map<string, HeldKey>();
 
   get keyCount(): number {
     return this.held.size;
@@ -36,17 +37,28 @@ export class KeyCounts {
     return this.held.has(key);
   }
 
-  hold(key: string): void {
+  /** The key as state holds it: one string for all its cells. It must be its own copy. */
+  hold(key: string): string {
     this.cellCount++;
-    this.held.set(key, (this.held.get(key) ?? 0) + 1);
+    const known = this.held.get(key);
+    if (known) {
+      known.cells++;
+      return known.key;
+    }
+    this.held.set(key, { key, cells: 1 });
+    return key;
   }
 
   release(key: string): void {
     this.cellCount--;
-    const held = this.held.get(key) ?? 1;
-    if (held > 1) this.held.set(key, held - 1);
-    else this.held.delete(key);
+    const known = this.held.get(key);
+    if (known && --known.cells === 0) this.held.delete(key);
   }
+}
+
+interface HeldKey {
+  readonly key: string;
+  cells: number;
 }
 
 export const initStates = <E>(fields: NamedFields<E>): unknown[] => fields.map(([, { aggregate }]) => aggregate.init());

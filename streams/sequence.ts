@@ -124,9 +124,16 @@ class Sequence<E extends TimedEvent> {
     start.told = told;
     const { key, timeMs } = start;
     const span = { startMs: timeMs, endMs: timeMs + withinMs };
-    const row = windowRow(this.output, [], batch, span, { key, states: [] }, state);
+    const row = windowRow(
+      this.output,
+      [],
+      { clockMs: batch.entry.clockMs, end: batch },
+      span,
+      { key, states: [] },
+      state,
+    );
     const identity = windowIdentity(this.output.name, key, timeMs);
-    outputs.push({ topic: topics.windows, key, identity, body: { ...row, values: values ?? {} } });
+    outputs.push({ topic: topics.windows, key, identity, body: row.withValues(values ?? {}) });
   }
 
   private reportLate({ key, ...roles }: Role, record: StreamRecord<E>, watermarkMs: number, outputs: Output[]): void {

@@ -1,5 +1,6 @@
 import { KeyedSessions, type MergeStates, type Session } from './keyed-sessions.ts';
-import { type OnMissed, type Placement, type PlacementOptions, addValues, initStates, ownCopy } from './placement.ts';
+import { type OnMissed, type Placement, type PlacementOptions, addValues, initStates } from './placement.ts';
+import type { RecordTime } from './stage.ts';
 import type { WindowSpec } from './windows.ts';
 
 //   ──┬───●───●──●┄┄┄┄┬─────────────●──────┬───●┄┄┄┄┬──▶ event time
@@ -29,7 +30,7 @@ export class SessionPlacement<E> implements Placement {
       options.fields.forEach(([, { aggregate }], f) => (into[f] = aggregate.merge(into[f], from[f])));
   }
 
-  plan(key: string, eventTimeMs: number, watermarkMs: number, onMissed: OnMissed): void {
+  plan(key: string, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
     const goneMs = watermarkMs - this.options.allowedLatenessMs;
     const endMs = eventTimeMs + this.gapMs;
     this.startMs = eventTimeMs;
@@ -53,8 +54,6 @@ export class SessionPlacement<E> implements Placement {
 
   private open(key: string, startMs: number, endMs: number): Session {
     const { fields, keys } = this.options;
-    const own = ownCopy(key);
-    keys.hold(own);
-    return this.store.open(own, startMs, endMs, initStates(fields));
+    return this.store.open(keys.hold(key), startMs, endMs, initStates(fields));
   }
 }

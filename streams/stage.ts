@@ -1,4 +1,6 @@
 import { type OperatorFunction, map } from 'rxjs';
+import type { RecordBatch } from '../sources/source.ts';
+import type { EntryContext, StreamBatch } from './batch.ts';
 
 /**
  * One step of a pipeline: a synchronous RxJS operator over batches and the state inside it. `snapshot` is plain values,
@@ -11,6 +13,24 @@ export interface Stage<In, Out> {
   restore(state: unknown): void;
   /** Totals since the first entry of the task; part of the state. */
   counters(): Readonly<Record<string, number>>;
+}
+
+/** Of one record at a time. As fields of one object two numbers cost nothing; as arguments each would be an object of its own. */
+export class RecordTime {
+  // Not whole, so that V8 keeps doubles here from the beginning.
+  eventTimeMs = 0.5;
+  /** The task's watermark just before the record. */
+  watermarkMs = 0.5;
+}
+
+/**
+ * What some stages can do record by record, with the same outcome: `open` with the entry, `take` each record in fold order, `close`
+ * with the batch, whose `records` are then none. An event is only lent: it is another one with the next record.
+ */
+export interface RecordSteps<E> {
+  open(entry: EntryContext): void;
+  take(event: E, batch: RecordBatch, index: number, time: RecordTime): void;
+  close(batch: StreamBatch<E>): StreamBatch<E>;
 }
 
 /** A stage whose state is private to an object: `apply` folds one batch. */

@@ -16,9 +16,10 @@ export interface StampOptions {
 /** Batches to what is produced. Counts `outputs`. */
 export function stamp<E>(options: StampOptions): Stage<StreamBatch<E>, readonly FoldOutput[]> {
   let produced = 0;
+  const written = new JsonBytes();
   return stageOf({
     apply(batch: StreamBatch<E>): readonly FoldOutput[] {
-      const outputs = stampAll(lastOfEach(batch.outputs), batch, options);
+      const outputs = stampAll(lastOfEach(batch.outputs), batch, options, written);
       produced += outputs.length;
       return outputs;
     },
@@ -31,7 +32,12 @@ export function stamp<E>(options: StampOptions): Stage<StreamBatch<E>, readonly 
 const encoder = new TextEncoder();
 
 /** What is the same for all outputs of an entry is written once: it is half of the text of most. */
-function stampAll<E>(outputs: readonly Output[], { entry }: StreamBatch<E>, options: StampOptions): FoldOutput[] {
+function stampAll<E>(
+  outputs: readonly Output[],
+  { entry }: StreamBatch<E>,
+  options: StampOptions,
+  written: JsonBytes,
+): FoldOutput[] {
   const { pipeline, version, shard } = options;
   const { epoch, entryId } = entry;
   const orderOffset = String(entry.orderOffset);
@@ -44,7 +50,6 @@ function stampAll<E>(outputs: readonly Output[], { entry }: StreamBatch<E>, opti
   });
   const beforeIndex = `,${common.slice(1, -2)},"index":`;
   const beforeIndexBytes = encoder.encode(beforeIndex);
-  const written = new JsonBytes();
   return outputs.map((output, index) => {
     const { topic, key } = output;
     if (output.writeBody) {
@@ -59,12 +64,16 @@ function stampAll<E>(outputs: readonly Output[], { entry }: StreamBatch<E>, opti
 
 /** Keeps, of each topic and identity, the last, in the place of the last. */
 function lastOfEach(outputs: readonly Output[]): readonly Output[] {
-  if (outputs.length < 2) return outputs;
-  const byIdentity = new Map<string, Output>();
-  for (const output of outputs) {
-    const identity = `${output.topic} ${output.identity}`;
-    if (byIdentity.has(identity)) byIdentity.delete(identity);
-    byIdentity.set(identity, output);
+  const lastAt = new Map<string, number>();
+  let named = 0;
+  for (let i = 0; i < outputs.length; i++) {
+    const output = outputs[i] as Output;
+    if (output.isOnly) continue;
+    lastAt.set(identityOf(output), i);
+    named++;
   }
-  return byIdentity.size === outputs.length ? outputs : [...byIdentity.values()];
+  if (lastAt.size === named) return outputs;
+  return outputs.filter((output, i) => output.isOnly || lastAt.get(identityOf(output)) === i);
 }
+
+const identityOf = ({ topic, identity }: Output): string => `${topic} ${identity}`;

@@ -3,9 +3,14 @@
 // Guarantees: the watermark is a function of the records and of the logged idleness, moves record by record (never by batch)
 // and never goes back; a tick publishes but never judges.
 // Redelivery: duplicates count (they prove the same time); a record that was read again moves nothing.
-import { parseTopicPartition, topicPartitionName, type TopicPartitionName } from '../sources/source.ts';
+import {
+  parseTopicPartition,
+  type RecordBatch,
+  topicPartitionName,
+  type TopicPartitionName,
+} from '../sources/source.ts';
 import type { EntryContext, InputBatch, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
-import { type Stage, stageOf } from './stage.ts';
+import { RecordTime, type Stage, stageOf } from './stage.ts';
 
 export interface WatermarkOptions {
   /** How far a partition's watermark stays behind the newest event time seen in it. */
@@ -14,8 +19,20 @@ export interface WatermarkOptions {
   readonly timelessTopics?: readonly string[];
 }
 
+/** The watermark record by record, for one entry: `open`, `step` for each record, `close`. */
+export interface WatermarkSteps {
+  open(entry: EntryContext): void;
+  /** Of the batch's partition, for `step`; −1 where its records say nothing about event time. */
+  placeOf(batch: RecordBatch): number;
+  /** Tells `time` the task's watermark just before the record of that partition, which then moves it. */
+  step(place: number, time: RecordTime): void;
+  close(entry: EntryContext): Pick<StreamBatch<unknown>, 'endWatermarkMs' | 'publishUpToMs' | 'incompleteBeforeMs'>;
+}
+
 /** The watermark as a stage, and what an owner wants to know of it. */
 export interface WatermarkStage<E> extends Stage<InputBatch<E>, StreamBatch<E>> {
+  /** Absent: only whole batches are judged. */
+  readonly steps?: WatermarkSteps;
   /** Highest event time of a partition, −Infinity before its first record. */
   partitionTimeMs(partition: TopicPartitionName): number;
   /** The task's watermark now. */
@@ -40,6 +57,7 @@ export function watermark<E extends TimedEvent>(options: WatermarkOptions): Wate
   const core = new Watermark<E>(options);
   return {
     ...stageOf(core),
+    steps: core,
     partitionTimeMs: (partition) => core.partitionTimeMs(partition),
     watermarkMs: () => core.state.taskMs,
   };
@@ -56,7 +74,7 @@ class Watermark<E extends TimedEvent> {
     isGapOpen: false,
   };
   private readonly outOfOrdernessMs: number;
-  private placeOf = new Map<TopicPartitionName, number>();
+  private places = new Map<TopicPartitionName, number>();
   /** Places of the partitions that are not idle, and the one of them that is furthest behind (−1: none). */
   private active: number[] = [];
   private slowest = -1;
@@ -68,49 +86,54 @@ class Watermark<E extends TimedEvent> {
   }
 
   apply(batch: InputBatch<E>): StreamBatch<E> {
-    const { entry } = batch;
-    this.activate(entry);
-    const watermarkMs = this.advanceBy(batch.records);
-    this.noteGap(entry);
-    if (entry.hasRecords) this.state.activityClockMs = entry.clockMs;
-    return {
-      ...batch,
-      watermarkMs,
-      endWatermarkMs: this.state.taskMs,
-      publishUpToMs: this.publishUpToMs(entry),
-      incompleteBeforeMs: this.state.incompleteBeforeMs,
-    };
-  }
-
-  /** The hot loop: the minimum is only looked for again when the slowest partition has moved. */
-  private advanceBy(records: readonly StreamRecord<E>[]): Float64Array {
-    const { maxEventTimeMs } = this.state;
+    const { entry, records } = batch;
+    this.open(entry);
     const watermarkMs = new Float64Array(records.length);
-    let batch: StreamRecord<E>['batch'] | undefined;
+    const time = new RecordTime();
+    let read: RecordBatch | undefined;
     let place = -1;
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as StreamRecord<E>;
-      watermarkMs[i] = this.state.taskMs;
-      if (record.batch !== batch) {
-        batch = record.batch;
-        place = this.timelessTopics.has(batch.topic) ? -1 : this.place(topicPartitionName(batch));
-      }
-      if (place < 0) continue;
-      const { eventTimeMs } = record.event;
-      if (eventTimeMs <= (maxEventTimeMs[place] as number)) continue;
-      maxEventTimeMs[place] = eventTimeMs;
-      if (eventTimeMs > this.state.newestEventTimeMs) this.state.newestEventTimeMs = eventTimeMs;
-      if (place === this.slowest) this.advanceTask();
+      if (record.batch !== read) place = this.placeOf((read = record.batch));
+      time.eventTimeMs = record.event.eventTimeMs;
+      this.step(place, time);
+      watermarkMs[i] = time.watermarkMs;
     }
-    return watermarkMs;
+    return { ...batch, watermarkMs, ...this.close(entry) };
   }
 
-  private activate(entry: EntryContext): void {
+  open(entry: EntryContext): void {
     const idle = new Set(entry.idle);
     this.active = entry.partitions
       .filter((name) => !idle.has(name) && !this.isTimeless(name))
       .map((name) => this.place(name));
     this.advanceTask();
+  }
+
+  placeOf(batch: RecordBatch): number {
+    return this.timelessTopics.has(batch.topic) ? -1 : this.place(topicPartitionName(batch));
+  }
+
+  /** Hot: the minimum is only looked for again when the slowest partition has moved. */
+  step(place: number, time: RecordTime): void {
+    const { state } = this;
+    const { maxEventTimeMs } = state;
+    const { eventTimeMs } = time;
+    time.watermarkMs = state.taskMs;
+    if (place < 0 || eventTimeMs <= (maxEventTimeMs[place] as number)) return;
+    maxEventTimeMs[place] = eventTimeMs;
+    if (eventTimeMs > state.newestEventTimeMs) state.newestEventTimeMs = eventTimeMs;
+    if (place === this.slowest) this.advanceTask();
+  }
+
+  close(entry: EntryContext): Pick<StreamBatch<E>, 'endWatermarkMs' | 'publishUpToMs' | 'incompleteBeforeMs'> {
+    this.noteGap(entry);
+    if (entry.hasRecords) this.state.activityClockMs = entry.clockMs;
+    return {
+      endWatermarkMs: this.state.taskMs,
+      publishUpToMs: this.publishUpToMs(entry),
+      incompleteBeforeMs: this.state.incompleteBeforeMs,
+    };
   }
 
   private advanceTask(): void {
@@ -150,16 +173,16 @@ class Watermark<E extends TimedEvent> {
   }
 
   private place(name: TopicPartitionName): number {
-    const known = this.placeOf.get(name);
+    const known = this.places.get(name);
     if (known !== undefined) return known;
     const place = this.state.names.push(name) - 1;
     this.state.maxEventTimeMs.push(-Infinity);
-    this.placeOf.set(name, place);
+    this.places.set(name, place);
     return place;
   }
 
   partitionTimeMs(name: TopicPartitionName): number {
-    const place = this.placeOf.get(name);
+    const place = this.places.get(name);
     return place === undefined ? -Infinity : (this.state.maxEventTimeMs[place] as number);
   }
 
@@ -170,7 +193,7 @@ class Watermark<E extends TimedEvent> {
 
   restore(state: unknown): void {
     this.state = state as WatermarkState;
-    this.placeOf = new Map(this.state.names.map((name, place) => [name, place]));
+    this.places = new Map(this.state.names.map((name, place) => [name, place]));
   }
 
   counters(): Readonly<Record<string, number>> {

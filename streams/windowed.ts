@@ -3,10 +3,14 @@
 // added; each window that it misses gets a late record; lateness is judged by the record's own watermark, so batches do not matter.
 // Redelivery: duplicates were dropped before; the same batches give the same rows.
 import { Aggregator } from './aggregator.ts';
-import type { Output, Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import type { RecordBatch } from '../sources/source.ts';
+import type { EntryContext, Output, Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import { failureText } from './ingest.ts';
-import { type Stage, stageOf } from './stage.ts';
-import { lateIdentity, lateRow, refusal, windowIdentity, windowRow } from './window-rows.ts';
+import type { JsonBytes } from './json-bytes.ts';
+import { RowWriter } from './row-writer.ts';
+import { type RecordSteps, RecordTime, type Stage, stageOf } from './stage.ts';
+import { type EntryEnd, endRow, lateIdentity, lateRow, refusal } from './window-rows.ts';
+import { type WindowRow, windowIdentity, windowRow } from './window-rows.ts';
 import type { View, ViewOutput } from './view.ts';
 import type { EmitRow } from './window-store.ts';
 
@@ -27,17 +31,29 @@ export interface WindowedOptions<E> {
  * Counts `folded`, `late` (records), `late_<output>` (windows missed), `expired` ((key, window) pairs that went with their time), and
  * the gauges `keys` and `cells`. What the limits refuse is a dead letter `state_full`.
  */
-export function windowed<E extends TimedEvent>(options: WindowedOptions<E>): Stage<StreamBatch<E>, StreamBatch<E>> {
-  return stageOf(new Windowed(options));
+export function windowed<E extends TimedEvent>(options: WindowedOptions<E>): WindowedStage<E> {
+  const core = new Windowed(options);
+  return { ...stageOf(core), steps: core };
 }
 
-class Windowed<E extends TimedEvent> {
+export interface WindowedStage<E> extends Stage<StreamBatch<E>, StreamBatch<E>> {
+  readonly steps: RecordSteps<E>;
+}
+
+class Windowed<E extends TimedEvent> implements RecordSteps<E> {
   private readonly options: WindowedOptions<E>;
   private readonly aggregator: Aggregator<E>;
   private folded = 0;
   private late = 0;
   private readonly missedOf = new Map<string, number>();
   private provisionalStep = -Infinity;
+  private readonly writer = new RowWriter();
+  /** Of the entry that is folded. */
+  private clockMs = 0;
+  private outputs: Output[] = [];
+  private rejected: Rejected[] = [];
+  /** Rows of windows that went before the entry's end was known. */
+  private readonly early: { readonly row: WindowRow; readonly output: ViewOutput }[] = [];
 
   constructor(options: WindowedOptions<E>) {
     this.options = options;
@@ -46,70 +62,85 @@ class Windowed<E extends TimedEvent> {
   }
 
   apply(batch: StreamBatch<E>): StreamBatch<E> {
-    const outputs = [...batch.outputs];
-    const rejected: Rejected[] = [];
     const { records, watermarkMs } = batch;
+    const time = new RecordTime();
+    this.open(batch.entry);
     for (let i = 0; i < records.length; i++) {
-      const at = watermarkMs[i] as number;
-      if (at >= this.aggregator.nextDropMs) this.drop(at, batch, outputs);
-      this.judge(records[i] as StreamRecord<E>, at, outputs, rejected);
+      const { event, batch: read, index } = records[i] as StreamRecord<E>;
+      time.eventTimeMs = event.eventTimeMs;
+      time.watermarkMs = watermarkMs[i] as number;
+      this.take(event, read, index, time);
     }
-    this.publish(batch, outputs);
-    if (batch.endWatermarkMs >= this.aggregator.nextDropMs) this.drop(batch.endWatermarkMs, batch, outputs);
-    return { ...batch, outputs, rejected: rejected.length === 0 ? batch.rejected : [...batch.rejected, ...rejected] };
+    return this.close(batch);
   }
 
-  private judge(record: StreamRecord<E>, watermarkMs: number, outputs: Output[], rejected: Rejected[]): void {
-    const { event } = record;
+  open(entry: EntryContext): void {
+    this.clockMs = entry.clockMs;
+    this.outputs = [];
+    this.rejected = [];
+    this.early.length = 0;
+  }
+
+  take(event: E, batch: RecordBatch, index: number, time: RecordTime): void {
     const { aggregator } = this;
+    if (time.watermarkMs >= aggregator.nextDropMs) this.drop(time.watermarkMs, null);
     try {
-      aggregator.plan(event, watermarkMs);
+      aggregator.plan(event, time);
     } catch (error) {
-      rejected.push(refusal(record, 'failed', failureText('processor', error)));
+      this.rejected.push(refusal({ event, batch, index }, 'failed', failureText('processor', error)));
       return;
     }
     if (!aggregator.hasRoom()) {
-      rejected.push(refusal(record, 'state_full', 'a new key, and the limit of keys or windows is reached'));
+      const message = 'a new key, and the limit of keys or windows is reached';
+      this.rejected.push(refusal({ event, batch, index }, 'state_full', message));
       return;
     }
     if (aggregator.commit() > 0) this.folded++;
     else this.late++;
-    if (aggregator.missed.length > 0) this.reportMissed(record, watermarkMs, outputs);
+    if (aggregator.missed.length > 0) this.reportMissed({ event, batch, index }, time.watermarkMs);
   }
 
-  private reportMissed(record: StreamRecord<E>, watermarkMs: number, outputs: Output[]): void {
+  close(batch: StreamBatch<E>): StreamBatch<E> {
+    for (const { row, output } of this.early) endRow(row, output.window, batch);
+    this.publish(batch);
+    if (batch.endWatermarkMs >= this.aggregator.nextDropMs) this.drop(batch.endWatermarkMs, batch);
+    return { ...batch, outputs: joined(batch.outputs, this.outputs), rejected: joined(batch.rejected, this.rejected) };
+  }
+
+  private reportMissed(record: StreamRecord<E>, watermarkMs: number): void {
     const { topics, allowedLatenessMs } = this.options;
     for (const missed of this.aggregator.missed) {
       this.missedOf.set(missed.output, (this.missedOf.get(missed.output) ?? 0) + 1);
       const body = lateRow(missed, record, watermarkMs, allowedLatenessMs);
-      outputs.push({ topic: topics.late, key: missed.key, identity: lateIdentity(missed, record), body });
+      this.outputs.push({ topic: topics.late, key: missed.key, identity: lateIdentity(missed, record), body });
     }
   }
 
-  private publish(batch: StreamBatch<E>, outputs: Output[]): void {
+  private publish(batch: StreamBatch<E>): void {
     const step = Math.floor(batch.entry.clockMs / this.options.provisionalEveryMs);
     const isStep = step > this.provisionalStep;
     if (isStep) this.provisionalStep = step;
     for (const { view, output, windows } of this.aggregator.stores) {
-      const emit = this.emitter(view, output, batch, outputs);
+      const emit = this.emitter(view, output, batch);
       windows.publish(batch.publishUpToMs, emit);
       if (isStep) windows.publishProvisional(emit);
     }
   }
 
-  private drop(watermarkMs: number, batch: StreamBatch<E>, outputs: Output[]): void {
-    this.aggregator.drop(watermarkMs, (view, output) => this.emitter(view, output, batch, outputs));
+  private drop(watermarkMs: number, end: EntryEnd | null): void {
+    this.aggregator.drop(watermarkMs, (view, output) => this.emitter(view, output, end));
   }
 
-  private emitter(view: View<E>, output: ViewOutput, batch: StreamBatch<E>, outputs: Output[]): EmitRow {
+  /** `end` null: it is not known yet. */
+  private emitter(view: View<E>, output: ViewOutput, end: EntryEnd | null): EmitRow {
     const { topics } = this.options;
-    return (window, cell, state) =>
-      outputs.push({
-        topic: state === 'provisional' || state === 'replaced' ? topics.provisional : topics.windows,
-        key: cell.key,
-        identity: windowIdentity(output.name, cell.key, window.startMs),
-        body: windowRow(output, view.fields, batch, window, cell, state),
-      });
+    const at = { clockMs: this.clockMs, end: end ?? noEnd };
+    return (window, cell, state) => {
+      const body = windowRow(output, view.fields, at, window, cell, state);
+      if (!end) this.early.push({ row: body, output });
+      const topic = state === 'provisional' || state === 'replaced' ? topics.provisional : topics.windows;
+      this.outputs.push(new WindowOutput(topic, body, output.window.kind !== 'session', this.writer));
+    };
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -136,6 +167,40 @@ class Windowed<E extends TimedEvent> {
     this.aggregator.restore(saved.aggregator);
   }
 }
+
+/** A window row on its way; the identity is only made when it is asked for. */
+class WindowOutput implements Output {
+  readonly topic: string;
+  readonly key: string;
+  /** Aligned windows tell a row once an entry; of sessions a row may be replaced at once. */
+  readonly isOnly: boolean;
+  readonly body: WindowRow;
+  private readonly writer: RowWriter;
+
+  constructor(topic: string, body: WindowRow, isOnly: boolean, writer: RowWriter) {
+    this.topic = topic;
+    this.key = body.key;
+    this.isOnly = isOnly;
+    this.body = body;
+    this.writer = writer;
+  }
+
+  writeBody(into: JsonBytes): void {
+    this.writer.write(this.body, into);
+  }
+
+  get identity(): string {
+    const { output, key, windowStartMs } = this.body;
+    return windowIdentity(output, key, windowStartMs);
+  }
+}
+
+const noEnd: EntryEnd = { endWatermarkMs: -Infinity, incompleteBeforeMs: -Infinity };
+
+const joined = <T>(before: readonly T[], after: readonly T[]): readonly T[] => {
+  if (after.length === 0) return before;
+  return before.length === 0 ? after : [...before, ...after];
+};
 
 interface SavedWindowed {
   readonly folded: number;

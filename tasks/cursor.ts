@@ -162,10 +162,10 @@ class Reading {
     this.#stream ??= this.#options.source.read(this.#options.topicPartition, this.#heldEnd);
     const batch = await this.#stream.next(pollWaitMs);
     if (this.#isClosed || !batch || batch.nextOffset <= this.#heldEnd) return;
-    const copy = copyBatch(batch);
-    this.held.push(copy);
+    const kept = batch.isOwn ? batch : copyBatch(batch);
+    this.held.push(kept);
     this.#heldEnd = batch.nextOffset;
-    this.#heldBytes += copy.bytes.length;
+    this.#heldBytes += kept.bytes.length;
     this.#arrived.wake();
     this.#options.onArrival();
   }

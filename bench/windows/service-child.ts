@@ -27,6 +27,7 @@ export interface ChildSetup {
   readonly mode: 'task' | 'decode' | 'parse' | 'read';
   readonly driver: 'node-rdkafka' | 'confluent';
   readonly reader: 'client' | 'direct';
+  readonly sender: 'client' | 'direct';
   readonly brokers: string;
   readonly input: string;
   readonly output: string;
@@ -52,14 +53,15 @@ export interface ChildResult {
 
 const SIZE_MS = 10_000;
 const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
-const { mode, driver, reader, brokers, input, events, partitions } = setup;
+const { mode, driver, reader, sender, brokers, input, events, partitions } = setup;
 const total = events + partitions;
 const logger = createLogger('warn', false);
 const metrics = createMetrics();
 const clock = systemClock;
-const kafka = await openKafka({ driver, reader, brokers, clientId: setup.name, logger, metrics, clock });
+const kafka = await openKafka({ driver, reader, sender, brokers, clientId: setup.name, logger, metrics, clock });
 const fieldsRead = Object.fromEntries([...cardEvents.keys()].map((type) => [type, ['amountMinor']]));
 const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
+const lending = createDecoder({ readAscii, fieldsRead, types: cardEvents, lends: true });
 
 /** From the first record on, as the other engines are measured. */
 class Meter {
@@ -205,6 +207,7 @@ function createFold(): Fold {
   return createPipeline<CardEvent>({
     processor,
     decode: ((bytes, start, end) => decoder.decode(bytes, start, end)) as Decode<unknown> as Decode<CardEvent>,
+    lendingDecode: ((bytes, start, end) => lending.decode(bytes, start, end)) as Decode<unknown> as Decode<CardEvent>,
     clockGuard: { maxFutureMs: 60_000, isCreateTimeTrusted: false },
     outOfOrdernessMs: 5_000,
     dedupe: setup.dedupeIdsMax === null ? null : { horizonMs: 60_000, idsMax: setup.dedupeIdsMax },

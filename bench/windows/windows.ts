@@ -21,6 +21,7 @@ export interface WindowsResult extends ChildResult {
   readonly keys: number;
   readonly dedupeIdsMax: number | null;
   readonly reader: string;
+  readonly sender: string;
   /** Our events per CPU-second over theirs, second halves (the JVM's warm-up is not counted), and over the bare direct reader + compiled decode. */
   readonly ratios: Readonly<Record<'bare' | 'flink' | 'kafkaStreams', number | null>>;
   readonly others: Readonly<Record<string, unknown>>;
@@ -65,7 +66,7 @@ export async function benchWindows(args: readonly string[]): Promise<WindowsResu
       other ? Math.round((rate / other) * 1_000) / 1_000 : null;
     return {
       ...{ bench: 'windows', broker: `Apache Kafka ${kafka.version}`, keys, dedupeIdsMax: base.dedupeIdsMax },
-      reader: base.reader,
+      ...{ reader: base.reader, sender: base.sender },
       ...ours,
       ratios: {
         bare: over(bare.eventsPerCpuSecondSecondHalf),
@@ -129,6 +130,7 @@ function optionsOf(args: readonly string[]) {
       peers: { type: 'string' },
       dedupe: { type: 'string' },
       reader: { type: 'string', default: 'direct' },
+      sender: { type: 'string', default: 'direct' },
       driver: { type: 'string', default: 'node-rdkafka' },
       node: { type: 'string', default: process.execPath },
       json: { type: 'boolean', default: false },
@@ -136,6 +138,7 @@ function optionsOf(args: readonly string[]) {
   });
   const base = {
     reader: values.reader as 'client' | 'direct',
+    sender: values.sender as 'client' | 'direct',
     driver: values.driver as 'node-rdkafka' | 'confluent',
     dedupeIdsMax: values.dedupe === undefined ? null : Number(values.dedupe),
   };

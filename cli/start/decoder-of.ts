@@ -1,17 +1,16 @@
-import { createDecoder } from '../../events/compiled/decoder.ts';
-import type { DecodeOutcome } from '../../events/decode.ts';
+import { createDecoder, type EventDecoder } from '../../events/compiled/decoder.ts';
 import type { Processor } from '../../processors/processor.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
 /** So many records are decoded between two looks at the counts. */
 const TOLD_EVERY = 1_024;
 
-/** The decoder of one task: compiled for the layouts that it sees, with only the fields that the processor reads. */
+/** The decoder of one task: compiled for the layouts that it sees, with only the fields that the processor reads; see `lends`. */
 export function decoderOf(
   { name: pipeline, fieldsRead }: Pick<Processor<never>, 'name' | 'fieldsRead'>,
-  metrics?: Metrics,
-): (bytes: Uint8Array, start: number, end: number) => DecodeOutcome {
-  const decoder = createDecoder({ readAscii, fieldsRead });
+  { metrics, ...options }: { readonly metrics?: Metrics | undefined; readonly lends?: boolean } = {},
+): EventDecoder['decode'] {
+  const decoder = createDecoder({ readAscii, fieldsRead, ...options });
   if (!metrics) return (bytes, start, end) => decoder.decode(bytes, start, end);
   const decoded = metrics.counter(
     'millrace_decode_records_total',

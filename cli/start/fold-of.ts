@@ -24,7 +24,8 @@ export function foldOf(
 ): Fold {
   const fold = createPipeline({
     processor,
-    decode: decoderOf(processor, metrics),
+    decode: decoderOf(processor, { metrics }),
+    lendingDecode: decoderOf(processor, { metrics, lends: true }),
     decodeOf: new Map([[resultTopics.decisions, decodeDecision]]),
     clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: isEmbeddedBroker },
     outOfOrdernessMs: config.time.outOfOrdernessMs,

@@ -1,6 +1,7 @@
 import type { AnyEvent } from '../catalog.ts';
 import type { FieldCheck } from './field-checks.ts';
 import type { Layout } from './layout.ts';
+import { filling, type Lent, type Made } from './lent.ts';
 import type { ReadAscii, Texts } from './texts.ts';
 
 /** The event in `bytes[start, end)` when its bytes are laid out as expected and its values are valid; null otherwise: ask the slow path. */
@@ -14,6 +15,8 @@ export interface CompileOptions {
   /** The strings of a field. */
   readonly textsOf: (name: string) => Texts;
   readonly readAscii: ReadAscii;
+  /** Present: one object is filled anew for every event, good until the next, and its id is only read when it is asked for. */
+  readonly lent?: Lent | undefined;
 }
 
 /** 0: a byte that may stand inside plain text; 1: quote, backslash, control characters, anything beyond ASCII. */
@@ -28,9 +31,9 @@ const endsText = Uint8Array.from({ length: 256 }, (_, byte) =>
  * The text holds numbers and names of declared fields only, never anything else from the sample.
  */
 export function compileLayout(options: CompileOptions): LayoutDecoder | null {
-  const { layout, checks, isRead, textsOf, readAscii } = options;
+  const { layout, checks, isRead, textsOf, readAscii, lent } = options;
   const lines: string[] = [];
-  const made: string[] = [];
+  const made: Made[] = [];
   const texts: Texts[] = [];
   let literal = '';
   for (const [i, { before, name, value }] of layout.fields.entries()) {
@@ -39,24 +42,30 @@ export function compileLayout(options: CompileOptions): LayoutDecoder | null {
     literal += before;
     if (check.kind === 'constant') {
       literal += value;
-      made.push(`${JSON.stringify(name)}: ${value}`);
+      made.push({ name, kind: 'constant', value });
       continue;
     }
     if (check.kind === 'text') literal += '"';
     lines.push(expect(literal));
     literal = check.kind === 'text' ? '"' : '';
-    lines.push(...valueOf(check, i, isRead(name), texts.length));
-    if (check.kind === 'text' && (isRead(name) || check.accepts)) texts.push(textsOf(name));
-    if (isRead(name)) made.push(`${JSON.stringify(name)}: v${i}`);
+    const isLater = lent !== undefined && name === 'id' && check.kind === 'text' && check.accepts === null;
+    lines.push(...valueOf(check, i, isRead(name) && !isLater, texts.length));
+    if (isLater) lines.push('const idStart = s, idEnd = p;');
+    else if (check.kind === 'text' && (isRead(name) || check.accepts)) texts.push(textsOf(name));
+    if (isRead(name)) made.push({ name, kind: isLater ? 'later' : check.kind, value: `v${i}` });
   }
-  lines.push(expect(literal + layout.after), 'return p === end ? { ' + made.join(', ') + ' } : null;');
-  const body = `'use strict'; return (b, start, end) => { let p = start, s = 0, h = 0;\n${lines.join('\n')}\n};`;
+  lines.push(expect(literal + layout.after), 'if (p !== end) return null;');
+  const { before, after } = lent ? filling(made) : { before: '', after: `return ${objectOf(made)};` };
+  const body = `'use strict'; ${before} return (b, start, end) => { let p = start, s = 0, h = 0;\n${lines.join('\n')}\n${after}\n};`;
   // oxlint-disable-next-line typescript/no-implied-eval
-  const create = new Function('endsText', 'texts', 'readAscii', body) as (
-    ...parts: readonly [Uint8Array, readonly Texts[], ReadAscii]
+  const create = new Function('endsText', 'texts', 'readAscii', 'lent', body) as (
+    ...parts: readonly [Uint8Array, readonly Texts[], ReadAscii, Lent | undefined]
   ) => LayoutDecoder;
-  return create(endsText, texts, readAscii);
+  return create(endsText, texts, readAscii, lent);
 }
+
+const objectOf = (made: readonly Made[]): string =>
+  `{ ${made.map(({ name, value }) => `${JSON.stringify(name)}: ${value}`).join(', ')} }`;
 
 function expect(literal: string): string {
   const bytes = Array.from(literal, (character, i) => `b[p + ${i}] !== ${character.charCodeAt(0)}`);

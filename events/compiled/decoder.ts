@@ -1,7 +1,8 @@
-import { type Catalog, catalog, type EventType } from '../catalog.ts';
+import { type AnyEvent, type Catalog, catalog, type EventType } from '../catalog.ts';
 import { type DecodeOutcome, decodeEvent, upcast } from '../decode.ts';
 import { compileLayout, type LayoutDecoder } from './compile.ts';
 import { type FieldCheck, fieldChecksOf } from './field-checks.ts';
+import { createLent, type Lent } from './lent.ts';
 import { layoutOf, signatureOf } from './layout.ts';
 import { type ReadAscii, Texts } from './texts.ts';
 
@@ -13,6 +14,8 @@ export interface DecoderOptions {
   readonly fieldsRead?: FieldsRead | undefined;
   /** The event types that there are; millrace's own by default. */
   readonly types?: Catalog | undefined;
+  /** Events and outcomes are good until the next `decode`: the same objects are filled again, which spares most of the memory. */
+  readonly lends?: boolean;
 }
 
 export interface EventDecoder {
@@ -48,6 +51,8 @@ interface Learned {
 }
 
 class CompiledDecoder implements EventDecoder {
+  private readonly lent: Lent | undefined;
+  private readonly lentOutcome: { kind: 'event'; event: AnyEvent } = { kind: 'event', event: null as never };
   private readonly options: DecoderOptions;
   private readonly types: Catalog;
   /** Those with more hits rather before the others. */
@@ -64,6 +69,7 @@ class CompiledDecoder implements EventDecoder {
   constructor(options: DecoderOptions) {
     this.options = options;
     this.types = options.types ?? catalog;
+    this.lent = options.lends ? createLent(options.readAscii) : undefined;
   }
 
   decode(bytes: Uint8Array, start: number, end: number): DecodeOutcome {
@@ -75,7 +81,10 @@ class CompiledDecoder implements EventDecoder {
       this.compiled++;
       layout.hits++;
       if (i > 0 && layout.hits > (layouts[i - 1] as Learned).hits) this.forward(i);
-      return { kind: 'event', event: layout.upcastOf ? upcast(layout.upcastOf, event) : event };
+      const newest = layout.upcastOf ? upcast(layout.upcastOf, event) : event;
+      if (!this.options.lends) return { kind: 'event', event: newest };
+      this.lentOutcome.event = newest;
+      return this.lentOutcome;
     }
     this.parsed++;
     const outcome = decodeEvent(bytes, start, end, this.types);
@@ -128,6 +137,8 @@ class CompiledDecoder implements EventDecoder {
     const isRead = (name: string): boolean => !wanted || wanted.includes(name) || envelope.includes(name);
     const decode = compileLayout({
       ...{ layout, checks, isRead, readAscii: this.options.readAscii },
+      // Upcasters may copy what an event has of its own, and a lent one has no id of its own.
+      lent: isOld ? undefined : this.lent,
       textsOf: (name) => this.textsOf(family, name, checks.get(name)),
     });
     if (!decode) return false;
@@ -147,11 +158,13 @@ class CompiledDecoder implements EventDecoder {
     this.layouts.push(learned);
   }
 
+  /** Of a field that is only checked by its length the strings are shared by all types: keys are the same in all. */
   private textsOf(family: string, name: string, check: FieldCheck | null | undefined): Texts {
-    const id = `${family} ${name}`;
+    const accepts = check?.kind === 'text' ? check.accepts : null;
+    const id = accepts ? `${family} ${name}` : name;
     const known = this.texts.get(id);
     if (known) return known;
-    const made = new Texts(this.options.readAscii, check?.kind === 'text' ? check.accepts : null);
+    const made = new Texts(this.options.readAscii, accepts);
     this.texts.set(id, made);
     return made;
   }

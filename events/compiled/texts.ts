@@ -1,19 +1,21 @@
 /** Bytes of ASCII as a string of its own: it keeps nothing else alive. */
 export type ReadAscii = (bytes: Uint8Array, start: number, end: number) => string;
 
-const SLOTS = 1 << 14;
-/** So many look-ups, then those that rarely find anything are spared for a while. */
-const TRIAL = 4_096;
-const REST = 1 << 18;
+const SLOTS_MIN = 1 << 14;
+const SLOTS_MAX = 1 << 16;
+/** So many look-ups, which tell ten thousand values that come again from those that do not; then what rarely finds anything is spared for a while. */
+const TRIAL = 1 << 16;
+const REST = 1 << 20;
 
 /**
  * The strings of one field, remembered by their bytes: a key or a country that comes again is the same string again, with its
- * hash known and its schema checked once. Holds at most 16,384 strings; a field whose values rarely repeat is only read.
+ * hash known and its schema checked once. Holds at most 65,536 strings; a field whose values rarely repeat is only read.
  */
 export class Texts {
   private readonly read: ReadAscii;
   private readonly accepts: ((text: string) => boolean) | null;
-  private readonly known: (string | undefined)[] = new Array<string | undefined>(SLOTS).fill(undefined);
+  private slots = SLOTS_MIN;
+  private known = emptySlots(SLOTS_MIN);
   private lookups = 0;
   private found = 0;
   private restLeft = 0;
@@ -29,7 +31,7 @@ export class Texts {
       this.restLeft--;
       return this.fresh(bytes, start, end);
     }
-    const slot = (hash ^ (hash >>> 14)) & (SLOTS - 1);
+    const slot = (hash ^ (hash >>> 14)) & (this.slots - 1);
     const known = this.known[slot];
     if (known !== undefined && isSame(known, bytes, start, end)) {
       this.found++;
@@ -51,11 +53,16 @@ export class Texts {
     if (this.found * 4 < this.lookups) {
       this.restLeft = REST;
       this.known.fill(undefined);
+    } else if (this.found * 16 < this.lookups * 15 && this.slots < SLOTS_MAX) {
+      this.slots *= 4;
+      this.known = emptySlots(this.slots);
     }
     this.lookups = 0;
     this.found = 0;
   }
 }
+
+const emptySlots = (slots: number): (string | undefined)[] => new Array<string | undefined>(slots).fill(undefined);
 
 function isSame(text: string, bytes: Uint8Array, start: number, end: number): boolean {
   const { length } = text;

@@ -9,7 +9,9 @@ import { api, readListOffsets, readMetadata, writeListOffsets, writeMetadata, ty
 export interface Cluster {
   readonly availability: Availability;
   /** Asks any broker. Rejects with a `KafkaError`. */
-  metadata(topics: readonly string[]): Promise<Metadata>;
+  metadata(topics: readonly string[], options?: { readonly creates?: boolean }): Promise<Metadata>;
+  /** The link to any broker. */
+  anyLink(): Promise<Link>;
   /** The link to a broker that metadata has named. */
   link(broker: number): Promise<Link>;
   /** An offset of a partition, asked from its leader. Rejects with a `SourceError`. */
@@ -24,10 +26,10 @@ const leaderRetries = 20;
 const leaderRetryMs = 100;
 
 /** Connects to any of the brokers; one that is away is waited for as long as it takes, said once to the log. */
-export async function openCluster(context: KafkaContext): Promise<Cluster> {
-  const cluster = new LiveCluster(context);
+export async function openCluster(context: KafkaContext, part: 'reader' | 'producer' = 'reader'): Promise<Cluster> {
+  const cluster = new LiveCluster(context, part);
   for (let retryMs = retryMinMs; ; retryMs = Math.min(2 * retryMs, retryMaxMs)) {
-    if (context.closing.aborted) throw new KafkaError('kafka_closed', 'reader: closed while connecting');
+    if (context.closing.aborted) throw new KafkaError('kafka_closed', `${part}: closed while connecting`);
     try {
       await cluster.metadata([]);
       return cluster;
@@ -46,18 +48,20 @@ class LiveCluster implements Cluster {
   readonly #links = new Map<string, Promise<Link>>();
   #isClosed = false;
 
-  constructor(context: KafkaContext) {
+  constructor(context: KafkaContext, part: 'reader' | 'producer') {
     this.#context = context;
-    this.availability = createAvailability(context, 'reader');
+    this.availability = createAvailability(context, part);
     this.#bootstrap = context.brokers.split(',').map(addressOf);
   }
 
-  async metadata(topics: readonly string[]): Promise<Metadata> {
+  async metadata(topics: readonly string[], { creates = false } = {}): Promise<Metadata> {
     let failure = new KafkaError('kafka_unavailable', `no broker at ${this.#context.brokers}`);
     for (const address of [...this.#addresses.values(), ...this.#bootstrap]) {
       try {
         const link = await this.#linkTo(address);
-        const answer = readMetadata(await link.request(api.metadata, (writer) => writeMetadata(writer, topics)));
+        const answer = readMetadata(
+          await link.request(api.metadata, (writer) => writeMetadata(writer, topics, creates)),
+        );
         for (const { id, host, port } of answer.brokers) this.#addresses.set(id, { host, port });
         this.availability.heard();
         return answer;
@@ -75,6 +79,13 @@ class LiveCluster implements Cluster {
     const address = this.#addresses.get(broker);
     if (!address) return Promise.reject(new KafkaError('kafka_unavailable', `broker ${broker} is not known`));
     return this.#linkTo(address);
+  }
+
+  async anyLink(): Promise<Link> {
+    const { brokers } = await this.metadata([]);
+    const [first] = brokers;
+    if (!first) throw new KafkaError('kafka_unavailable', 'no broker is known');
+    return this.link(first.id);
   }
 
   async offset(tp: { readonly topic: string; readonly partition: number }, kind: bigint): Promise<number> {
@@ -113,7 +124,7 @@ class LiveCluster implements Cluster {
   }
 
   async #linkTo(address: Address): Promise<Link> {
-    if (this.#isClosed) throw new KafkaError('kafka_closed', 'the reader is closed');
+    if (this.#isClosed) throw new KafkaError('kafka_closed', 'the client is closed');
     const name = `${address.host}:${address.port}`;
     const known = this.#links.get(name);
     if (known) {

@@ -22,7 +22,12 @@ export function toRecordBatch(
   const room = batches.reduce((sum, { count }) => sum + count, 0);
   const columns = new Columns(room);
   let headers: (readonly Header[])[] | null = null;
-  for (const batch of batches) headers = readBatch(bytes, batch, { columns, fromOffset, headers });
+  const begin = batches[0]?.start ?? 0;
+  const own = bytes.subarray(begin, batches.at(-1)?.end ?? 0);
+  for (const batch of batches) {
+    const moved = { ...batch, start: batch.start - begin, end: batch.end - begin };
+    headers = readBatch(own, moved, { columns, fromOffset, headers });
+  }
   const { count, baseOffset } = columns;
   if (count === 0) return null;
   const { offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd } = columns;
@@ -31,11 +36,15 @@ export function toRecordBatch(
     partition: tp.partition,
     ...{ count, baseOffset: BigInt(baseOffset), offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd },
     timestampType: batches.every(({ isAppendTime }) => isAppendTime) ? 'append' : 'create',
-    bytes,
+    bytes: own,
     headers,
     nextOffset: BigInt(baseOffset + (offsetDeltas[count - 1] as number) + 1),
+    isOwn: own.length * ANSWER_PARTS_MAX >= bytes.length,
   };
 }
+
+/** A batch that is kept keeps the whole answer that it came in: where it is a smaller part of it, keeping needs a copy. */
+const ANSWER_PARTS_MAX = 8;
 
 /** Length, attributes, time, offset, lengths of key and value, number of headers: a byte each. */
 const recordBytesMin = 7;

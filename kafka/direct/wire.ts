@@ -28,11 +28,11 @@ export interface Metadata {
   }[];
 }
 
-/** Never creates a topic. */
-export function writeMetadata(writer: Writer, topics: readonly string[]): Writer {
+/** Creates a topic only where it `creates` and the broker does so by itself. */
+export function writeMetadata(writer: Writer, topics: readonly string[], creates = false): Writer {
   writer.appendInt32(topics.length);
   for (const topic of topics) writer.appendString(topic, false);
-  return writer.appendInt8(0);
+  return writer.appendInt8(creates ? 1 : 0);
 }
 
 export function readMetadata(bytes: Buffer): Metadata {
@@ -174,7 +174,8 @@ function readPartition(at: Cursor, topic: string): FetchedPartition {
   return { topic, partition, errorCode, endOffset, aborted, start, end: start + length };
 }
 
-class Cursor {
+/** Reads an answer from its beginning. */
+export class Cursor {
   position = 0;
   readonly #bytes: Buffer;
 

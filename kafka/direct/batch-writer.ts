@@ -1,0 +1,103 @@
+import { crc32c } from '@node-rs/crc32';
+import type { OutMessage } from '../contract.ts';
+
+/** Who produces: what a broker drops repetitions by. */
+export interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+const headerBytes = 61;
+const noTimestampYet = -1;
+const none: readonly (readonly [Uint8Array, Uint8Array])[] = [];
+
+/** One record batch of the log (format v2, no codec), filled record by record: keys and values are copied in, nothing else is made. */
+export class BatchWriter {
+  count = 0;
+  #bytes: Buffer;
+  #at = headerBytes;
+  #baseTimestampMs = noTimestampYet;
+  #maxTimestampMs = noTimestampYet;
+
+  constructor(bytesAtFirst: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(2 * headerBytes, bytesAtFirst));
+  }
+
+  /** Bytes of the batch as it is now. */
+  get size(): number {
+    return this.#at;
+  }
+
+  append({ key, value, headers }: OutMessage, timestampMs: number): void {
+    if (this.count === 0) this.#baseTimestampMs = timestampMs;
+    if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
+    const sinceMs = timestampMs - this.#baseTimestampMs;
+    const named =
+      headers && headers.length > 0 ? headers.map(([name, bytes]) => [Buffer.from(name), bytes] as const) : none;
+    let length = 1 + varintBytes(sinceMs) + varintBytes(this.count) + fieldBytes(key) + fieldBytes(value);
+    length += varintBytes(named.length);
+    for (const [name, bytes] of named) length += fieldBytes(name) + fieldBytes(bytes);
+    this.#makeRoom(length + 10);
+    this.#varint(length);
+    this.#bytes[this.#at++] = 0; // attributes
+    this.#varint(sinceMs);
+    this.#varint(this.count);
+    this.#field(key);
+    this.#field(value);
+    this.#varint(named.length);
+    for (const [name, bytes] of named) {
+      this.#field(name);
+      this.#field(bytes);
+    }
+    this.count++;
+  }
+
+  /** The whole batch; nothing may be appended after that. `sequence`: of its first record, for this producer and partition. */
+  seal({ producerId, producerEpoch }: ProducerIdentity, sequence: number): Buffer {
+    const bytes = this.#bytes.subarray(0, this.#at);
+    bytes.writeBigInt64BE(0n, 0);
+    bytes.writeInt32BE(bytes.length - 12, 8);
+    bytes.writeInt32BE(-1, 12); // leader epoch
+    bytes[16] = 2; // format
+    bytes.writeInt16BE(0, 21);
+    bytes.writeInt32BE(this.count - 1, 23);
+    bytes.writeBigInt64BE(BigInt(this.#baseTimestampMs), 27);
+    bytes.writeBigInt64BE(BigInt(this.#maxTimestampMs), 35);
+    bytes.writeBigInt64BE(producerId, 43);
+    bytes.writeInt16BE(producerEpoch, 51);
+    bytes.writeInt32BE(sequence, 53);
+    bytes.writeInt32BE(this.count, 57);
+    bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
+    return bytes;
+  }
+
+  #field(bytes: Uint8Array | null): void {
+    if (bytes === null) return this.#varint(-1);
+    this.#varint(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** Zigzag, seven bits a byte; by arithmetic, for times may lie further apart than 32 bits. */
+  #varint(value: number): void {
+    let rest = value < 0 ? -2 * value - 1 : 2 * value;
+    for (; rest > 127; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest % 128) | 128;
+    this.#bytes[this.#at++] = rest;
+  }
+
+  #makeRoom(more: number): void {
+    if (this.#at + more <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#at + more));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+}
+
+const fieldBytes = (bytes: Uint8Array | null): number =>
+  bytes === null ? 1 : varintBytes(bytes.length) + bytes.length;
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value < 0 ? -2 * value - 1 : 2 * value; rest > 127; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
