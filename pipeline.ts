@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Subject } from 'rxjs';
+import { pipe, Subject } from 'rxjs';
 import { revisionOf } from './events/results.ts';
 import { resultTopics } from './events/topics.ts';
 import { type Processor, assertShards } from './processors/processor.ts';
@@ -50,10 +50,8 @@ export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>
   let outputs: readonly FoldOutput[] = [];
   let failure: { readonly error: unknown } | undefined;
   const loop = createWatermark === watermark ? recordLoop<E>({ ...options, ...stages, inputs }) : null;
-  const folded = loop
-    ? entries.pipe(loop)
-    : entries.pipe(decoded.operator, timed.operator, taken.operator, unique.operator, processed.operator);
-  folded
+  entries
+    .pipe(loop ?? pipe(decoded.operator, timed.operator, taken.operator, unique.operator, processed.operator))
     .pipe(unique.forgetRejected.operator, left.operator, stamped.operator)
     .subscribe({ next: (made) => void (outputs = made), error: (error: unknown) => void (failure = { error }) });
 
