@@ -18,7 +18,7 @@ test('[D7] finds an id with two contents, an alert untold and one that there is 
     received('m5', 'e', 'raised', 5),
   ];
   const found = checkWebhooks(told, new Set(['a', 'b', 'c', 'd']));
-  expect(found).toEqual({ ids: 5, twofold: 1, untold: 2, unfounded: 1 });
+  expect(found).toEqual({ ids: 5, repeats: 2, twofold: 1, untold: 2, unfounded: 1 });
   expect(webhookFaults(found)).toHaveLength(3);
   expect(webhookFaults(checkWebhooks(told.slice(0, 2), new Set(['a'])))).toEqual([]);
 });

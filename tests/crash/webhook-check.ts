@@ -4,6 +4,8 @@ import type { Received } from '../../sinks/webhook/webhook-suite.ts';
 export interface WebhookFindings {
   /** Webhook ids. */
   readonly ids: number;
+  /** Deliveries beyond the first of an id. */
+  readonly repeats: number;
   /** Ids that came with two different contents. */
   readonly twofold: number;
   /** Alerts that there must be, of which the newest word is another one, or none. */
@@ -26,6 +28,7 @@ export function checkWebhooks(received: readonly Received[], expected: ReadonlyS
   const told = new Set([...newest].filter(([, { transition }]) => transition !== 'retracted').map(([id]) => id));
   return {
     ids: bodies.size,
+    repeats: received.length - bodies.size,
     twofold: twofold.size,
     untold: [...expected].filter((id) => !told.has(id)).length,
     unfounded: [...told].filter((id) => !expected.has(id)).length,

@@ -46,8 +46,10 @@ const gapMs = [500, 9_000] as const;
 /** What goes wrong and when: the same for the same seed. Every kind once before any comes again. */
 export function chaosPlan(seed: number, forMs: number, instances: number): readonly PlannedFault[] {
   const plan: PlannedFault[] = [];
+  // Neighbouring seeds of `fraction` give one sequence, shifted: ours begins far from theirs.
+  const base = Math.floor(fraction(seed, 3_000_000) * 2 ** 31);
   let drawn = 0;
-  const next = (): number => fraction(seed, 3_000_000 + drawn++);
+  const next = (): number => fraction(base, drawn++);
   const between = ([least, most]: readonly [number, number]): number => Math.round(least + (most - least) * next());
   let deck: FaultKind[] = [];
   for (let atMs = between(gapMs); atMs < forMs; atMs += between(gapMs)) {

@@ -10,7 +10,15 @@ describeUnless(reasons, 'three instances while everything fails at random', () =
     { timeout: 240_000 },
     async () => {
       const { missing, extra, different, windows, faults, wrong, examples, webhooks } = await runChaos({
-        ...{ forMs: 12_000, seed: 2391, driver: 'node-rdkafka', reader: 'client', timeoutMs: 220_000, say: () => {} },
+        ...{
+          forMs: 12_000,
+          shards: 2,
+          seed: 13001,
+          driver: 'node-rdkafka',
+          reader: 'client',
+          timeoutMs: 220_000,
+          say: () => {},
+        },
       });
       expect({ missing, extra, different, wrong, examples }).toEqual({
         ...{ missing: 0, extra: 0, different: 0, wrong: [], examples: [] },

@@ -1,11 +1,17 @@
+import { numberedOrder } from '../crash/rig.ts';
 import type { ServiceProcess } from '../crash/service-process.ts';
 import { runTrial, type Trial, type TrialOptions, type TrialOutcome } from '../crash/trial.ts';
 import { webhookFaults } from '../crash/webhook-check.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { chaosPlan, faultKinds, type FaultKind, type PlannedFault, type Victim } from './chaos-plan.ts';
 import { brokerOf, flowing, folded } from './flow.ts';
+import { checkOrderLogs } from './log-checks.ts';
 
-export type ChaosOptions = Omit<TrialOptions, 'broker' | 'hasProxy' | 'hasWebhooks'> & { readonly forMs: number };
+export interface ChaosOptions extends Omit<TrialOptions, 'broker' | 'hasProxy' | 'hasWebhooks' | 'env'> {
+  readonly forMs: number;
+  /** Tasks that the instances share. */
+  readonly shards: number;
+}
 
 export interface ChaosOutcome extends Omit<TrialOutcome<unknown>, 'driven'> {
   /** How often each was done. */
@@ -16,13 +22,27 @@ export interface ChaosOutcome extends Omit<TrialOutcome<unknown>, 'driven'> {
 
 const instancesCount = 3;
 const lookEveryMs = 200;
+const faultsMax = 5;
 
 /** Events through three instances on a real broker while everything goes wrong, several things at once; then every row, and every webhook. */
-export async function runChaos({ forMs, ...options }: ChaosOptions): Promise<ChaosOutcome> {
-  const rig = { ...options, broker: 'real', hasProxy: true, hasWebhooks: true } as const;
-  const { driven, ...outcome } = await runTrial(rig, (trial) => new Chaos(trial).run(forMs));
+export async function runChaos({ forMs, shards, ...options }: ChaosOptions): Promise<ChaosOutcome> {
+  const env = { NUMBERED_SHARDS: String(shards), MILLRACE_SNAPSHOTS_STORE: 'clickhouse' };
+  const rig = { ...options, broker: 'real', hasProxy: true, hasWebhooks: true, env } as const;
+  const { driven, ...outcome } = await runTrial(rig, async (trial) => {
+    const { faults, wrong } = await new Chaos(trial).run(forMs);
+    await trial.finish();
+    return { faults, wrong: [...wrong, ...(await orderLogFaults(trial, shards))] };
+  });
   const wrong = [...driven.wrong, ...(outcome.webhooks ? webhookFaults(outcome.webhooks) : [])];
   return { ...outcome, faults: driven.faults, wrong };
+}
+
+/** One accepted writer at a time, and every record of the input ordered once. */
+async function orderLogFaults({ rig }: Trial, shards: number): Promise<readonly string[]> {
+  const reader = await rig.kafka.reader();
+  const { faults } = await checkOrderLogs(reader, { order: numberedOrder, input: 'payments', shards });
+  await reader.close();
+  return faults.slice(0, faultsMax);
 }
 
 class Chaos {
@@ -33,6 +53,8 @@ class Chaos {
   readonly #up = new Set<ServiceProcess>();
   readonly #done = new Map<FaultKind, number>();
   readonly #wrong: string[] = [];
+  /** The most that one instance had of all. */
+  #folded = 0;
 
   constructor(trial: Trial) {
     const { rig } = trial;
@@ -63,7 +85,7 @@ class Chaos {
     options.say('the last faults pass');
     await Promise.all(busy.values());
     if (signal.aborted) throw new Error(`${String(signal.reason)}, waiting for: the chaos`);
-    options.say(`${folded(this.#trial)} records folded by now`);
+    options.say(`${this.#folded} records folded by one instance at most meanwhile`);
     const faults = Object.fromEntries(faultKinds.flatMap((kind) => countOf(kind, this.#done)));
     return { faults, wrong: this.#wrong };
   }
@@ -73,6 +95,7 @@ class Chaos {
     const { signal } = this.#trial;
     while (systemClock.nowMs() < untilMs) {
       this.#trial.check('the chaos');
+      this.#folded = Math.max(this.#folded, folded(this.#trial));
       for (const instance of this.#up) {
         if (instance.isRunning()) continue;
         this.#wrong.push(`an instance ended by itself: ${instance.lastWords()}`);

@@ -31,7 +31,7 @@ export async function runScenario(
     { ...options, broker: 'real', hasProxy, hasWebhooks: true, env },
     (trial) => run(trial, scale),
   );
-  const numbers = { ...driven.numbers, webhookIds: webhooks?.ids ?? 0 };
+  const numbers = { ...driven.numbers, webhookIds: webhooks?.ids ?? 0, webhookRepeats: webhooks?.repeats ?? 0 };
   const faults = [...driven.faults, ...(webhooks ? webhookFaults(webhooks) : [])];
   return { name, events, windows, missing, extra, different, numbers, faults, examples };
 }

@@ -6,7 +6,11 @@ import { runChaos } from './chaos.ts';
 /** What it may take beside the chaos: to start, to fold what is left, to compare. */
 const aroundMs = 10 * 60_000;
 
-const flags = readFlags('verify:chaos', { minutes: ['M', 'how long things go wrong', '5'], ...rigFlags });
+const flags = readFlags('verify:chaos', {
+  minutes: ['M', 'how long things go wrong', '5'],
+  shards: ['N', 'tasks that the three instances share, 1 to 4', '4'],
+  ...rigFlags,
+});
 const forMs = Number(flags.minutes) * 60_000;
 const rig = rigOf(flags);
 const jars = brokerJars();
@@ -15,9 +19,9 @@ if (jars.kind === 'missing') {
   process.exit(0);
 }
 say(`seed ${rig.seed}`);
-const outcome = await runChaos({ ...rig, forMs, timeoutMs: forMs + aroundMs, say });
+const outcome = await runChaos({ ...rig, forMs, shards: Number(flags.shards), timeoutMs: forMs + aroundMs, say });
 const { events, missing, extra, different, faults, windows, webhooks, wrong, examples } = outcome;
 for (const one of [...wrong, ...examples]) say(one);
-say(`${windows} windows compared, ${webhooks?.ids ?? 0} webhooks`);
+say(`${windows} windows compared, ${webhooks?.ids ?? 0} webhooks, ${webhooks?.repeats ?? 0} of them again`);
 console.log(JSON.stringify({ events, missing, extra, different, faults }));
 process.exit(missing + extra + different + wrong.length === 0 && windows > 0 ? 0 : 1);

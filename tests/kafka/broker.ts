@@ -44,7 +44,8 @@ export interface RealKafka {
   stop(): Promise<void>;
 }
 
-const readyTimeoutMs = 60_000;
+/** A machine that does ten other things takes a minute for what takes three seconds. */
+const readyTimeoutMs = 180_000;
 const haltTimeoutMs = 20_000;
 
 /**
