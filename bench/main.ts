@@ -1,12 +1,26 @@
 import { benchState } from './bounded-state.ts';
+import { benchClickHouse } from './clickhouse.ts';
+import { benchConsume } from './consume/consume.ts';
 import { benchFraud } from './fraud/fraud.ts';
+import { benchGate } from './gate.ts';
 import { benchIdle } from './idle.ts';
+import { benchLive } from './live/live.ts';
+import { benchNexmark } from './nexmark/nexmark.ts';
+import { benchRecommend } from './recommend/recommend.ts';
+import { benchStart } from './start.ts';
 import { benchWindows } from './windows/windows.ts';
 
 // `npm run bench -- <name> [options] --json`: one benchmark; its last line is one JSON object.
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   idle: benchIdle,
   fraud: benchFraud,
+  consume: benchConsume,
+  start: benchStart,
+  clickhouse: benchClickHouse,
+  recommend: benchRecommend,
+  live: benchLive,
+  nexmark: benchNexmark,
+  gate: benchGate,
   windows: benchWindows,
   state: benchState,
 };
@@ -18,6 +32,19 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
         tumbling 10 s count and sum by key, from Kafka to a result topic, beside the bare loop and, from DIR, Flink and Kafka Streams
   fraud [--payments N] [--cards C] [--in-process]
         full decisions by 20 rules, from bytes at hand and from Kafka, and where each microsecond goes
+  consume [--events N]
+        reading alone, with JSON.parse and with the decode stage: each client package, and our Fetch requests
+  start [--runs N]
+        how long until npm start shows something
+  clickhouse [--rows N] [--rounds R] [--url URL]
+        the sink's rows a second beside the bare client's
+  recommend [--clicks N] [--items I] [--users U] [--requests R] [--rate PER_SECOND]
+        what one more interaction costs, and how long a visitor waits for a list
+  live [--sockets S] [--seconds T] [--events PER_SECOND]
+        a thousand pushed viewers beside a busy fold, one of them frozen
+  nexmark [--events N] [--check N] [--queries q0,q5,…]
+        ten queries of Nexmark, each held against an oracle, then timed
+  gate  ratios with bounds, as .ci/run asks for them; exit 1 below one
   state [KEYS]
         what ten million keys (or so many) do to state that holds 100,000: expiries, refusals, memory
   --json  nothing but the last line`;
