@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { murmur2, partitionOf } from './partitioner.ts';
+import { murmur2, partitionOf, partitionOfText } from './partitioner.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -21,5 +22,14 @@ describe('the partitioner', () => {
     expect(partitionOf(new Uint8Array(0), 7)).toBeLessThan(7);
     const view = bytes('xxfoobar').subarray(2);
     expect(partitionOf(view, 1000)).toBe(partitionOf(bytes('foobar'), 1000));
+  });
+
+  test('chooses the same for a text as for its bytes', () => {
+    const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ minLength: 0, maxLength: 5 }));
+    fc.assert(
+      fc.property(text, (key) => {
+        expect(partitionOfText(key, 1_000)).toBe(partitionOf(Buffer.from(key), 1_000));
+      }),
+    );
   });
 });

@@ -5,7 +5,7 @@ import { createFsStore } from '../../checkpoints/fs.ts';
 import { readAscii } from '../../cli/start/decoder-of.ts';
 import { createDecoder } from '../../events/compiled/decoder.ts';
 import { openKafka } from '../../kafka/open.ts';
-import { partitionOf } from '../../kafka/partitioner.ts';
+import { partitionOfText } from '../../kafka/partitioner.ts';
 import { createPipeline } from '../../pipeline.ts';
 import type { Processor } from '../../processors/processor.ts';
 import type { RecordBatch, Source } from '../../sources/source.ts';
@@ -147,7 +147,7 @@ async function runTask(): Promise<void> {
     order: await reading(100),
     producer,
     orderProducer: await kafka.producer({ lingerMs: 0 }),
-    partitionFor: (_topic, key) => partitionOf(Buffer.from(key), resultPartitions),
+    partitionFor: (_topic, key) => partitionOfText(key, resultPartitions),
     store: await createFsStore({ folder: setup.folder, keep: 3, clock, logger }),
     clock,
     random: Math.random,

@@ -1,6 +1,6 @@
 import { orderTopic, resultTopics, taskGroup } from '../../events/topics.ts';
 import type { Producer } from '../../kafka/contract.ts';
-import { partitionOf } from '../../kafka/partitioner.ts';
+import { partitionOfText } from '../../kafka/partitioner.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import { createArchiveSource } from '../../sources/archive/archive.ts';
 import { createChainedSource } from '../../sources/archive/chained.ts';
@@ -54,7 +54,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     incarnationOf: kafka.admin?.incarnation,
     producer,
     orderProducer,
-    partitionFor: (topicName, key) => partitionOf(Buffer.from(key), partitions.get(topicName) ?? 1),
+    partitionFor: (topicName, key) => partitionOfText(key, partitions.get(topicName) ?? 1),
     store: parts.store,
     clock,
     random: Math.random,

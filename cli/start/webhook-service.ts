@@ -1,5 +1,5 @@
 import { clickhouseGroup, resultTopics, webhookGroup } from '../../events/topics.ts';
-import { partitionOf } from '../../kafka/partitioner.ts';
+import { partitionOfText } from '../../kafka/partitioner.ts';
 import {
   endpointNotes,
   lastAttempts,
@@ -33,7 +33,7 @@ export async function webhookService(parts: ServiceParts): Promise<Service> {
       newestAlerts: (rowsMax) => newestAlerts(from, rowsMax),
     },
     ...{ reader, producer },
-    partitionFor: (topic, key) => partitionOf(Buffer.from(key), counts.get(topic) ?? 1),
+    partitionFor: (topic, key) => partitionOfText(key, counts.get(topic) ?? 1),
     membership: await memberOf(parts, webhookGroup, [resultTopics.alerts]),
     ...{ clock, random: Math.random, metrics },
     logger: parts.logger.child({ service: 'webhook' }),

@@ -15,6 +15,7 @@ export interface CompileOptions {
   /** The strings of a field. */
   readonly textsOf: (name: string) => Texts;
   readonly readAscii: ReadAscii;
+  readonly viewOf: (bytes: Uint8Array) => DataView;
   /** Present: one object is filled anew for every event, good until the next, and its id is only read when it is asked for. */
   readonly lent?: Lent | undefined;
 }
@@ -31,7 +32,7 @@ const endsText = Uint8Array.from({ length: 256 }, (_, byte) =>
  * The text holds numbers and names of declared fields only, never anything else from the sample.
  */
 export function compileLayout(options: CompileOptions): LayoutDecoder | null {
-  const { layout, checks, isRead, textsOf, readAscii, lent } = options;
+  const { layout, checks, isRead, textsOf, readAscii, viewOf, lent } = options;
   const lines: string[] = [];
   const made: Made[] = [];
   const texts: Texts[] = [];
@@ -56,20 +57,30 @@ export function compileLayout(options: CompileOptions): LayoutDecoder | null {
   }
   lines.push(expect(literal + layout.after), 'if (p !== end) return null;');
   const { before, after } = lent ? filling(made) : { before: '', after: `return ${objectOf(made)};` };
-  const body = `'use strict'; ${before} return (b, start, end) => { let p = start, s = 0, h = 0;\n${lines.join('\n')}\n${after}\n};`;
+  const body = `'use strict'; ${before} return (b, start, end) => { let p = start, s = 0, h = 0; const w = viewOf(b);\n${lines.join('\n')}\n${after}\n};`;
   // oxlint-disable-next-line typescript/no-implied-eval
-  const create = new Function('endsText', 'texts', 'readAscii', 'lent', body) as (
-    ...parts: readonly [Uint8Array, readonly Texts[], ReadAscii, Lent | undefined]
+  const create = new Function('endsText', 'texts', 'readAscii', 'viewOf', 'lent', body) as (
+    ...parts: readonly [Uint8Array, readonly Texts[], ReadAscii, CompileOptions['viewOf'], Lent | undefined]
   ) => LayoutDecoder;
-  return create(endsText, texts, readAscii, lent);
+  return create(endsText, texts, readAscii, viewOf, lent);
 }
 
 const objectOf = (made: readonly Made[]): string =>
   `{ ${made.map(({ name, value }) => `${JSON.stringify(name)}: ${value}`).join(', ')} }`;
 
+/** Compares four bytes at a time; what does not fit before the end is refused first, for a view throws beyond its own. */
 function expect(literal: string): string {
-  const bytes = Array.from(literal, (character, i) => `b[p + ${i}] !== ${character.charCodeAt(0)}`);
-  return bytes.length === 0 ? '' : `if (${bytes.join(' || ')}) return null;\np += ${bytes.length};`;
+  const { length } = literal;
+  if (length === 0) return '';
+  const code = (i: number): number => literal.charCodeAt(i);
+  const checks = [`end - p < ${length}`];
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const word = code(i) | (code(i + 1) << 8) | (code(i + 2) << 16) | (code(i + 3) << 24);
+    checks.push(`w.getInt32(p + ${i}, true) !== ${word}`);
+  }
+  for (; i < length; i++) checks.push(`b[p + ${i}] !== ${code(i)}`);
+  return `if (${checks.join(' || ')}) return null;\np += ${length};`;
 }
 
 function valueOf(check: Exclude<FieldCheck, { kind: 'constant' }>, i: number, isRead: boolean, text: number): string[] {

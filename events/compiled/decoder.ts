@@ -59,6 +59,8 @@ class CompiledDecoder implements EventDecoder {
   private readonly layouts: Learned[] = [];
   private readonly checksOf = new Map<string, ReadonlyMap<string, FieldCheck | null> | null>();
   private readonly texts = new Map<string, Texts>();
+  private view: DataView = new DataView(new ArrayBuffer(0));
+  private viewed: Uint8Array | undefined;
   private compiled = 0;
   private parsed = 0;
   private compiles = 0;
@@ -96,6 +98,15 @@ class CompiledDecoder implements EventDecoder {
     const { compiled, parsed } = this;
     return { compiled, parsed };
   }
+
+  /** One view serves all records of a batch. */
+  private readonly viewOf = (bytes: Uint8Array): DataView => {
+    if (bytes !== this.viewed) {
+      this.viewed = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.view;
+  };
 
   private forward(i: number): void {
     const { layouts } = this;
@@ -136,7 +147,7 @@ class CompiledDecoder implements EventDecoder {
     const wanted = isOld ? undefined : this.options.fieldsRead?.[type.type];
     const isRead = (name: string): boolean => !wanted || wanted.includes(name) || envelope.includes(name);
     const decode = compileLayout({
-      ...{ layout, checks, isRead, readAscii: this.options.readAscii },
+      ...{ layout, checks, isRead, viewOf: this.viewOf, readAscii: this.options.readAscii },
       // Upcasters may copy what an event has of its own, and a lent one has no id of its own.
       lent: isOld ? undefined : this.lent,
       textsOf: (name) => this.textsOf(family, name, checks.get(name)),
