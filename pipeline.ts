@@ -10,6 +10,7 @@ import { ofTypes } from './streams/of-types.ts';
 import { recordLoop } from './streams/record-loop.ts';
 import { rejects } from './streams/rejects.ts';
 import { stamp } from './streams/stamp.ts';
+import { unrouted } from './streams/unroute.ts';
 import { type WatermarkOptions, type WatermarkStage, watermark } from './streams/watermark.ts';
 import type { Fold, FoldEntry, FoldOutput } from './tasks/contract.ts';
 
@@ -32,16 +33,15 @@ const CODEC_VERSION = 1;
  */
 export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>): Fold {
   const { processor, shard, shards, createWatermark = watermark } = options;
-  const { name: pipeline, version, inputs, eventTypes, stateShape, acceptsBehindMs } = processor;
+  const { name: pipeline, version, inputs, eventTypes, stateShape, acceptsBehindMs, routedBy } = processor;
   assertShards(processor, shards);
   if (options.dedupe && options.dedupe.horizonMs < acceptsBehindMs)
     throw new RangeError(`${pipeline}: ids must be remembered for ${acceptsBehindMs} ms at least`);
-
-  const decoded = ingest<E>(options as unknown as IngestOptions<E>);
+  const decoded = unrouted(ingest<E>(options as unknown as IngestOptions<E>), routedBy);
   const timed = createWatermark({ ...options, timelessTopics: processor.timelessInputs ?? [] });
   const taken = ofTypes<E>(eventTypes);
   const unique = options.dedupe ? dedupe<E>(options.dedupe) : passAll<E>();
-  const processed = processor.create();
+  const processed = processor.create(routedBy && ((key) => routedBy.taskOf(key) === shard));
   const left = rejects<E>({ deadLetterTopic: resultTopics.deadLetters, quarantineTopic: resultTopics.quarantine });
   const stamped = stamp<E>({ pipeline, version, shard, revisionOf });
   const stages = { decoded, timed, taken, unique, processed, left, stamped };

@@ -158,19 +158,20 @@ function timeFaults({ time }: Config): readonly PathFault[] {
   return [{ path: ['time', 'dedupeHorizonMs'], message }];
 }
 
-/** Why these run as one task: their state is not kept by the key that the messages of their inputs have. */
-const whyOneTask: Readonly<Record<keyof Config['pipelines'], string>> = {
-  revenue: 'it adds up by country and merchant, and payments are keyed by card',
-  fraud: 'a payment is judged by its card, device and terminal, and payments are keyed by card',
+/** Why these run as one task: their state is not kept by keys that one event alone would tell. */
+const whyOneTask: Readonly<Partial<Record<keyof Config['pipelines'], string>>> = {
+  fraud: 'a payment is judged by its card, device and terminal together',
   recommendations: 'what trends, and what goes together, is counted over all visitors',
   predictions: 'its series are of countries, and of all of them together',
 };
 
-function shardFaults({ pipelines }: Config): readonly PathFault[] {
-  return Object.entries(whyOneTask).flatMap(([name, why]) => {
-    const { shards } = pipelines[name as keyof Config['pipelines']];
-    if (shards === 1) return [];
-    return [{ path: ['pipelines', name, 'shards'], message: `must be 1, not ${shards}: ${why}` }];
+function shardFaults({ pipelines, kafka }: Config): readonly PathFault[] {
+  return Object.entries(pipelines).flatMap(([name, { shards }]) => {
+    const why = whyOneTask[name as keyof Config['pipelines']];
+    const path = ['pipelines', name, 'shards'];
+    if (why !== undefined && shards > 1) return [{ path, message: `must be 1, not ${shards}: ${why}` }];
+    if (shards <= kafka.partitions) return [];
+    return [{ path, message: `must not be above kafka.partitions, ${kafka.partitions}: a task needs a partition` }];
   });
 }
 

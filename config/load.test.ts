@@ -138,7 +138,8 @@ describe('faults between options', () => {
     ['kafka: { brokers: "h:1", security: { protocol: sasl_ssl } }', 'kafka.security'],
     ['kafka: { security: { protocol: ssl } }', 'kafka.security.protocol'],
     ['kafka: { gate: "127.0.0.1:1" }', 'kafka.gate'],
-    ['pipelines: { revenue: { shards: 2 } }', 'pipelines.revenue.shards'],
+    ['pipelines: { revenue: { shards: 5 } }', 'pipelines.revenue.shards'],
+    ['pipelines: { fraud: { shards: 2 } }', 'pipelines.fraud.shards'],
     ['pipelines: { predictions: { shards: 4 } }', 'pipelines.predictions.shards'],
   ])('%j is refused at %s', (yaml, path) => {
     expect(faultsOf(yaml).map(([where]) => where.split(' ')[1])).toEqual([path]);

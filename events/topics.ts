@@ -29,6 +29,9 @@ export type ResultTopic = (typeof resultTopics)[keyof typeof resultTopics];
 /** The order log of a pipeline version; partition = shard. */
 export const orderTopic = (pipeline: string, version: number): string => `millrace.order.${pipeline}.v${version}`;
 
+/** What a router sends to the tasks of a pipeline version; partition = shard. */
+export const rekeyTopic = (pipeline: string, version: number): string => `millrace.rekey.${pipeline}.v${version}`;
+
 /** The consumer group of a pipeline version's tasks (over its order topic; its input commits are for display). */
 export const taskGroup = (pipeline: string, version: number): string => `millrace.${pipeline}.v${version}`;
 
@@ -44,6 +47,8 @@ export interface PipelineTopics {
   readonly inputs: readonly string[];
   /** Tasks that it runs as, each with a partition of the order topic; absent: 1. */
   readonly shards?: number;
+  /** A topic of its own that it writes and another pipeline reads. */
+  readonly routesTo?: { readonly topic: string; readonly partitions: number };
 }
 
 /** Every group that reads topics and commits, with what it reads: what an embedded broker must not forget before they have. */
@@ -52,7 +57,8 @@ export function readingGroups(
   { hasWebhooks }: { readonly hasWebhooks: boolean },
 ): readonly { readonly groupId: string; readonly topics: readonly string[] }[] {
   const orders = pipelines.map(({ name, version }) => orderTopic(name, version));
-  const archived = [...inputTopics, ...orders, ...Object.values(resultTopics)];
+  const read = pipelines.flatMap(({ inputs }) => inputs);
+  const archived = [...new Set([...inputTopics, ...read, ...orders, ...Object.values(resultTopics)])];
   const tasks = pipelines.map(({ name, version, inputs }) => ({ groupId: taskGroup(name, version), topics: inputs }));
   const webhooks = hasWebhooks ? [{ groupId: webhookGroup, topics: [resultTopics.alerts] }] : [];
   return [...tasks, ...webhooks, { groupId: clickhouseGroup, topics: archived }];

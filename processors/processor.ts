@@ -23,26 +23,40 @@ export interface Processor<E> {
   readonly stateShape: unknown;
   /** The oldest event, in ms behind the watermark, that any of its windows still accepts: the dedupe horizon's floor. */
   readonly acceptsBehindMs: number;
-  /** Set where all of its state is kept by the message key of its inputs: it may then run as several tasks. */
-  readonly shardedBy?: 'message-key';
+  /**
+   * Set where it may run as several tasks. `message-key`: all of its state is kept by the message key of its inputs. A function: by these
+   * keys of an event, any of which may be another task's; a router then sends each event to the tasks that hold one of them.
+   */
+  readonly shardedBy?: 'message-key' | ((event: E) => readonly string[]);
+  /** Its input is a re-key topic, which so many routers write; `taskOf` says which task a key of its state belongs to. */
+  readonly routedBy?: { readonly topic: string; readonly routers: number; readonly taskOf: (key: string) => number };
+  /** It is a router: what it makes goes to this topic, which has so many partitions. */
+  readonly routesTo?: { readonly topic: string; readonly partitions: number };
   /** How many tasks it runs as; the configuration says so, and it belongs to the version. Absent: 1. */
   readonly shards?: number;
   /**
    * Records of one order entry at most, where each makes much: what an entry makes is garbage before it gets old. Absent: as configured.
    */
   readonly entryRecordsMax?: number;
-  /** One task's instance. */
-  create(): ProcessorInstance<E>;
+  /** One task's instance; `owns` says which keys are its own where a router shares them out. */
+  create(owns?: (key: string) => boolean): ProcessorInstance<E>;
 }
 
 /** Throws a RangeError where so many tasks would tear the processor's state apart: rows would be wrong, not late. */
 export function assertShards(
-  { name, shardedBy, timelessInputs = [] }: Pick<Processor<never>, 'name' | 'shardedBy' | 'timelessInputs'>,
+  {
+    name,
+    shardedBy,
+    routedBy,
+    timelessInputs = [],
+  }: Pick<Processor<never>, 'name' | 'shardedBy' | 'routedBy' | 'timelessInputs'>,
   shards: number,
 ): void {
   if (shards === 1) return;
   if (shardedBy === undefined)
     throw new RangeError(`${name}: its state is not kept by the message key: it runs as one task, not as ${shards}`);
+  if (shardedBy !== 'message-key' && !routedBy)
+    throw new RangeError(`${name}: its state is kept by other keys than its messages: ${shards} tasks need a router`);
   if (timelessInputs.length > 0)
     throw new RangeError(`${name}: ${timelessInputs.join(', ')} would reach one of ${shards} tasks alone`);
 }

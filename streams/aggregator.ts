@@ -16,6 +16,8 @@ export interface AggregatorOptions<E> {
   readonly allowedLatenessMs: number;
   readonly keysMax: number;
   readonly cellsMax: number;
+  /** Keys that are refused are another task's: their windows are not touched. */
+  readonly owns?: ((key: string) => boolean) | undefined;
 }
 
 /** The windows of one output. */
@@ -33,6 +35,8 @@ interface ViewPlan<E> {
   readonly keys: KeyCounts;
   key: string;
   isOwn: boolean;
+  /** The key is this task's. */
+  isHere: boolean;
   readonly values: unknown[];
 }
 
@@ -77,16 +81,28 @@ export class Aggregator<E extends TimedEvent> {
       const { key, values } = plan;
       this.missed.push({ output: name, key, startMs, endMs, fields: view.fields, values: [...values] });
     });
-    const plan = { view, placements, missed, keys, key: '', isOwn: false, values: view.fields.map(() => undefined) };
+    const plan = {
+      view,
+      placements,
+      missed,
+      keys,
+      key: '',
+      isOwn: false,
+      isHere: true,
+      values: view.fields.map(() => undefined),
+    };
     return plan;
   }
 
   /** Reads everything of `event` that windows need; changes no state. Throws what keys and fields throw. */
   plan(event: E, time: RecordTime): void {
     if (this.missed.length > 0) this.missed = [];
+    const { owns } = this.options;
     for (const plan of this.plans) {
       const { placements, missed } = plan;
       plan.key = plan.view.keyOf(event);
+      if (owns) plan.isHere = owns(plan.key);
+      if (!plan.isHere) continue;
       // Decoders give strings of their own; what a view makes of them may be a piece of one.
       plan.isOwn = plan.key === event.key;
       readValues(plan, event);
@@ -99,7 +115,8 @@ export class Aggregator<E extends TimedEvent> {
   hasRoom(): boolean {
     let newKeys = 0;
     let newCells = 0;
-    for (const { placements, keys, key } of this.plans) {
+    for (const { placements, keys, key, isHere } of this.plans) {
+      if (!isHere) continue;
       let needed = 0;
       for (let i = 0; i < placements.length; i++) needed += (placements[i] as Placement).needed;
       if (needed > 0 && !keys.has(key)) newKeys++;
@@ -113,7 +130,8 @@ export class Aggregator<E extends TimedEvent> {
   /** Adds the planned event. Returns to how many windows. */
   commit(): number {
     let added = 0;
-    for (const { placements, key: planned, isOwn, values } of this.plans) {
+    for (const { placements, key: planned, isOwn, isHere, values } of this.plans) {
+      if (!isHere) continue;
       for (let i = 0; i < placements.length; i++) {
         const placement = placements[i] as Placement;
         const key = placement.needed > 0 && !isOwn ? ownCopy(planned) : planned;

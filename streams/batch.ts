@@ -72,6 +72,8 @@ export interface Output {
   readonly topic: string;
   /** Decides the partition: results of one key keep their order. */
   readonly key: string;
+  /** Where it is not the key that decides. */
+  readonly partition?: number;
   /** At most one output per topic and identity leaves an entry: the last. */
   readonly identity: string;
   /** No other output of the entry has its topic and identity. */

@@ -51,14 +51,15 @@ function stampAll<E>(
   const beforeIndex = `,${common.slice(1, -2)},"index":`;
   const beforeIndexBytes = encoder.encode(beforeIndex);
   return outputs.map((output, index) => {
-    const { topic, key } = output;
+    const { topic, key, partition } = output;
+    const to = partition === undefined ? { topic, key } : { topic, key, partition };
     if (output.writeBody) {
       output.writeBody(written);
       written.reopen().raw(beforeIndexBytes).number(index).ascii('}}');
-      return { topic, key, value: written.take() };
+      return { ...to, value: written.take() };
     }
     const text = `${JSON.stringify(output.body).slice(0, -1)}${beforeIndex}${index}}}`;
-    return { topic, key, value: encoder.encode(text) };
+    return { ...to, value: encoder.encode(text) };
   });
 }
 

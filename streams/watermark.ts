@@ -10,6 +10,7 @@ import {
   type TopicPartitionName,
 } from '../sources/source.ts';
 import type { EntryContext, InputBatch, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import { routedOf } from './routed-batch.ts';
 import { RecordTime, type Stage, stageOf } from './stage.ts';
 
 export interface WatermarkOptions {
@@ -92,11 +93,16 @@ class Watermark<E extends TimedEvent> {
     const time = new RecordTime();
     let read: RecordBatch | undefined;
     let place = -1;
+    let routed: ReturnType<typeof routedOf> = null;
     for (let i = 0; i < records.length; i++) {
       const record = records[i] as StreamRecord<E>;
-      if (record.batch !== read) place = this.placeOf((read = record.batch));
+      if (record.batch !== read) {
+        place = this.placeOf((read = record.batch));
+        routed = routedOf(read);
+      }
       time.eventTimeMs = record.event.eventTimeMs;
-      this.step(place, time);
+      if (routed) this.stepRouted(place, time, routed.watermarkMs[record.index] as number);
+      else this.step(place, time);
       watermarkMs[i] = time.watermarkMs;
     }
     return { ...batch, watermarkMs, ...this.close(entry) };
@@ -111,7 +117,7 @@ class Watermark<E extends TimedEvent> {
   }
 
   placeOf(batch: RecordBatch): number {
-    return this.timelessTopics.has(batch.topic) ? -1 : this.place(topicPartitionName(batch));
+    return this.timelessTopics.has(batch.topic) ? -1 : this.place(routedOf(batch)?.from ?? topicPartitionName(batch));
   }
 
   /** Hot: the minimum is only looked for again when the slowest partition has moved. */
@@ -134,6 +140,18 @@ class Watermark<E extends TimedEvent> {
       publishUpToMs: this.publishUpToMs(entry),
       incompleteBeforeMs: this.state.incompleteBeforeMs,
     };
+  }
+
+  /** A router knows of records that went elsewhere: its word counts instead of the record's time, and already for the record. */
+  private stepRouted(place: number, time: RecordTime, routerMs: number): void {
+    const { state } = this;
+    const timeMs = routerMs + this.outOfOrdernessMs;
+    if (time.eventTimeMs > state.newestEventTimeMs) state.newestEventTimeMs = time.eventTimeMs;
+    if (timeMs > (state.maxEventTimeMs[place] as number)) {
+      state.maxEventTimeMs[place] = timeMs;
+      if (place === this.slowest) this.advanceTask();
+    }
+    time.watermarkMs = state.taskMs;
   }
 
   private advanceTask(): void {

@@ -24,6 +24,8 @@ export interface WindowedOptions<E> {
   readonly keysMax: number;
   /** (key, window) pairs with state, over all views; a new one beyond is refused. */
   readonly cellsMax: number;
+  /** Of several tasks with keys of their own: whether a key is of this one. Windows of others are not made. Absent: all are. */
+  readonly owns?: ((key: string) => boolean) | undefined;
   readonly topics: { readonly windows: string; readonly provisional: string; readonly late: string };
 }
 

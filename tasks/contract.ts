@@ -89,6 +89,8 @@ export interface FoldEntry {
 export interface FoldOutput {
   readonly topic: string;
   readonly key: string;
+  /** Absent: the key decides. */
+  readonly partition?: number;
   readonly value: Uint8Array;
 }
 

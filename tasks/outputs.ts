@@ -82,8 +82,8 @@ export function createOutputs(options: OutputsOptions): Outputs {
 
   return {
     push(orderOffset, outputs) {
-      for (const { topic, key, value } of outputs) {
-        const message = { topic, partition: options.partitionFor(topic, key), key: Buffer.from(key), value };
+      for (const { topic, key, value, partition = options.partitionFor(topic, key) } of outputs) {
+        const message = { topic, partition, key: Buffer.from(key), value };
         const size = value.length + key.length + 100;
         queue.push({ orderOffset, message, bytes: size });
         bytes += size;

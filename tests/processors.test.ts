@@ -74,7 +74,8 @@ describe.each(all.map((processor) => [processor.name, processor] as const))('%s'
       }
     };
     expect(isRefused(() => assertShards(processor, 1))).toBe(false);
-    expect(isRefused(() => loadConfig({ env }))).toBe(isRefused(() => assertShards(processor, 2)));
+    expect(isRefused(() => loadConfig({ env }))).toBe(processor.shardedBy === undefined);
+    expect(isRefused(() => assertShards(processor, 2))).toBe(processor.shardedBy !== 'message-key');
   });
 
   test('is an RxJS operator over batches: one batch in, one out, synchronously, outputs only added', () => {

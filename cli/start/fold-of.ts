@@ -5,6 +5,9 @@ import { createPipeline } from '../../pipeline.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import type { Fold } from '../../tasks/contract.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { TimedEvent } from '../../streams/batch.ts';
+import type { Decode } from '../../streams/ingest.ts';
+import { decodeMark } from '../../streams/unroute.ts';
 import { breakFold } from '../../tests/journey/break-fold.ts';
 import { decoderOf } from './decoder-of.ts';
 
@@ -26,10 +29,13 @@ export function foldOf(
     processor,
     decode: decoderOf(processor, { metrics }),
     lendingDecode: decoderOf(processor, { metrics, lends: true }),
-    decodeOf: new Map([[resultTopics.decisions, decodeDecision]]),
+    decodeOf: new Map<string, Decode<TimedEvent>>([
+      [resultTopics.decisions, decodeDecision as Decode<TimedEvent>],
+      ...(processor.routedBy ? [[processor.routedBy.topic, decodeMark as Decode<TimedEvent>] as const] : []),
+    ]),
     clockGuard: { maxFutureMs: config.time.maxFutureMs, isCreateTimeTrusted: isEmbeddedBroker },
     outOfOrdernessMs: config.time.outOfOrdernessMs,
-    dedupe: { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },
+    dedupe: processor.routesTo ? null : { horizonMs: config.time.dedupeHorizonMs, idsMax: config.limits.dedupeIdsMax },
     shard,
     shards: processor.shards ?? 1,
   });

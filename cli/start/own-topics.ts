@@ -28,6 +28,10 @@ export function ownTopics({ kafka }: Config, running: readonly PipelineTopics[])
   return [
     ...inputTopics.map((topic) => make(topic, topic === rulesTopic ? forGood : keptMs(retentionDays.inputs))),
     ...Object.values(resultTopics).map((topic) => make(topic, keptMs(retentionDays.results))),
+    // As an input: tasks are made again from it.
+    ...running.flatMap(({ routesTo }) =>
+      routesTo ? [make(routesTo.topic, keptMs(retentionDays.inputs), routesTo.partitions)] : [],
+    ),
     // One a task, so that a group deals out all of them evenly.
     ...running.map(({ name, version, shards = 1 }) => make(orderTopic(name, version), forGood, shards)),
   ];

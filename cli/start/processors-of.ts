@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema.ts';
 import { type AnyProcessor, processors } from '../../processors/index.ts';
+import { asRun } from './routed.ts';
 
 /** The processors that this configuration runs, in the order of the page. */
 export function processorsOf({ time, limits, pipelines }: Config): readonly AnyProcessor[] {
@@ -24,5 +25,5 @@ export function processorsOf({ time, limits, pipelines }: Config): readonly AnyP
     const version = Math.max(processor.version, chosen[processor.name]?.version ?? 1);
     return { ...processor, version, shards: chosen[processor.name]?.shards ?? 1 };
   });
-  return versioned.filter(({ name }) => chosen[name]?.enabled ?? true);
+  return versioned.filter(({ name }) => chosen[name]?.enabled ?? true).flatMap(asRun);
 }

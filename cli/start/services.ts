@@ -69,14 +69,15 @@ async function clickhouseService(parts: ServiceParts): Promise<Service> {
     [version - 1, version].filter((one) => one > 0).map((one) => orderTopic(name, one)),
   );
   const results = Object.values(resultTopics);
+  const inputs = archivedInputs(parts.processors);
   const { batchRowsMax, batchBytesMax, batchWaitMs, database, ttlDays } = config.clickhouse;
   const reader = await infrastructure.kafka.reader({ fetchWaitMs: Math.min(batchWaitMs, 250) });
   const sink = createClickHouseSink({
     client: infrastructure.clickhouse,
     database,
     reader,
-    membership: await memberOf(parts, clickhouseGroup, [...inputTopics, ...orders, ...results]),
-    topics: { inputs: archivedInputs(parts.processors), orders, results },
+    membership: await memberOf(parts, clickhouseGroup, [...new Set([...inputs, ...orders, ...results])]),
+    topics: { inputs, orders, results },
     epoch: epoch.incarnation,
     limits: { batchRowsMax, batchBytesMax, batchWaitMs },
     ttlDays,

@@ -45,7 +45,10 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
     shards: processor.shards ?? 1,
     membership: await memberOf(parts, taskGroup(processor.name, processor.version), [topic]),
     orderTopic: topic,
-    startFrom: startFromOf(config.tasks.startFrom, { admin: kafka.admin, inputs: broker.inputs }),
+    // What a router has sent is all of it wanted: where its inputs begin, the router was told.
+    startFrom: processor.routedBy
+      ? 'earliest'
+      : startFromOf(config.tasks.startFrom, { admin: kafka.admin, inputs: broker.inputs }),
     epoch: parts.epoch,
     inputs: chained(broker.inputs),
     order: chained(broker.order),

@@ -37,7 +37,9 @@ export function revenue({ cellsMax, ...options }: RevenueOptions): Processor<Pay
     fieldsRead: { payment: ['amountMinor', 'currency', 'country', 'merchantId', 'terminalId'] },
     stateShape: viewsShape(views),
     acceptsBehindMs: viewsReachMs(views) + options.allowedLatenessMs,
-    create: () => windowed({ ...options, views, cellsMax: cellsMax ?? options.keysMax * 8, topics: resultTopics }),
+    shardedBy: (payment) => views.map(({ keyOf }) => keyOf(payment)),
+    create: (owns) =>
+      windowed({ ...options, views, cellsMax: cellsMax ?? options.keysMax * 8, owns, topics: resultTopics }),
   };
 }
 

@@ -17,8 +17,8 @@ export function alerting(base: Processor<Payment>, allowedLatenessMs: number): P
   return {
     ...base,
     stateShape: { base: base.stateShape, output, manyPayments },
-    create() {
-      const numbered = base.create();
+    create(owns) {
+      const numbered = base.create(owns);
       const alerts = windowAlerts<Payment>({
         ...{ topic: resultTopics.windows, output, allowedLatenessMs, alertsMax },
         isAlert: ({ values }) => Number(values['count']) >= manyPayments,

@@ -5,6 +5,7 @@ import type { Page } from '../../cli/start/edges.ts';
 import { startInfrastructure } from '../../cli/start/infrastructure.ts';
 import { openStore } from '../../cli/start/open-store.ts';
 import { prepare } from '../../cli/start/prepare.ts';
+import { asRun } from '../../cli/start/routed.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
 import { supervise } from '../../cli/start/supervisor.ts';
 import { hasWebhooks } from '../../cli/start/webhook-endpoints.ts';
@@ -31,18 +32,23 @@ const { keysMax } = config.limits;
 // It takes payments alone, as `eventTypes` says; `ofTypes` stands before it.
 const plain = numbered({ allowedLatenessMs, provisionalEveryMs, keysMax });
 const one = (hasWebhooks(config) ? alerting(plain, allowedLatenessMs) : plain) as unknown as AnyProcessor;
-const processor: AnyProcessor = { ...one, shards: Number(env['NUMBERED_SHARDS'] ?? 1) };
-const running = [processor];
+const shards = Number(env['NUMBERED_SHARDS'] ?? 1);
+// By the card again, but as if messages were keyed by something else.
+const byCard = { shardedBy: ({ cardId }: { readonly cardId: string }) => [cardId] } as unknown as Partial<AnyProcessor>;
+const processor: AnyProcessor = { ...one, shards, ...(env['NUMBERED_ROUTED'] === '1' && byCard) };
+const running = asRun(processor);
 const infrastructure = await startInfrastructure(context, running);
 const store = await openStore(context, () => Promise.resolve(infrastructure.clickhouse));
 const epoch = await prepare(context, infrastructure, { running, store });
 const recipes = serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, {} as Page);
 const services = recipes
-  .filter(({ name }) => [processor.name, 'webhook', 'clickhouse'].includes(name))
+  .filter(({ name }) => ['webhook', 'clickhouse', ...running.map((each) => each.name)].includes(name))
   .map(({ name, build }) => supervise(name, build, context));
 
 const report = setInterval(() => {
-  const status = services[0]?.status() as TaskServiceStatus | undefined;
+  const tasks = services.filter(({ name }) => running.some((each) => each.name === name));
+  const status = tasks.at(-1)?.status() as TaskServiceStatus | undefined;
+  const parked = tasks.map((each) => each.status()).find(({ state }) => state === 'parked');
   const owned = (status?.shards ?? []).filter(({ state }) => state === 'owner');
   const said: CrashStatus = {
     isOwner: owned.length > 0,
@@ -50,7 +56,7 @@ const report = setInterval(() => {
     isStandby: (status?.shards ?? []).some(({ state }) => state === 'standing_by'),
     takeoverMs: owned[0]?.takeoverMs ?? null,
     folded: (status?.shards ?? []).reduce((sum, { totals }) => sum + totals.records, 0),
-    parked: status?.state === 'parked' ? (status.detail ?? status.state) : null,
+    parked: parked ? (parked.detail ?? parked.state) : null,
     rssPeakBytes: process.resourceUsage().maxRSS * 1_024,
   };
   process.send?.(said, undefined, undefined, () => {});

@@ -59,7 +59,7 @@ export function numbered(options: NumberedOptions): Processor<Payment> {
     stateShape: viewsShape(views),
     acceptsBehindMs: viewsReachMs(views) + options.allowedLatenessMs,
     shardedBy: 'message-key',
-    create: () => windowed({ ...options, views, cellsMax: options.keysMax * 1_000, topics: resultTopics }),
+    create: (owns) => windowed({ ...options, views, cellsMax: options.keysMax * 1_000, owns, topics: resultTopics }),
   };
 }
 

@@ -53,6 +53,8 @@ export interface RigOptions {
   readonly hasProxy?: boolean;
   /** The pipeline raises alerts, and a receiver is told about them. */
   readonly hasWebhooks?: boolean;
+  /** What the service runs, where it is not the numbered pipeline alone. */
+  readonly pipelines?: readonly PipelineTopics[];
   /** More of the service's environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
@@ -127,7 +129,7 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
     return service;
   };
   const service = addService();
-  const openMeter = (): Promise<LagMeter> => createLagMeter(kafka, [numberedTopics]);
+  const openMeter = (): Promise<LagMeter> => createLagMeter(kafka, options.pipelines ?? [numberedTopics]);
   const around = { broker, clickhouse, kafka, producer, proxy, receiver };
   return { ...around, service, services, addService, snapshotsDir, openMeter };
 }

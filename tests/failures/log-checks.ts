@@ -87,30 +87,39 @@ export async function checkRising(
 
 /**
  * Whether what a result topic holds of each key goes on from position to position. After a crash results come again: then each must be,
- * byte for byte, one that was there before.
+ * byte for byte, one that was there before. `numberOf` tells a number that has to rise too; null: the record is not looked at.
  */
 export async function checkResults(
   reader: Source,
   topic: string,
+  numberOf: (value: Buffer) => number | null = () => 0,
 ): Promise<{ readonly faults: readonly string[]; readonly repeats: number }> {
   const faults: string[] = [];
   const known = new Map<string, string>();
   let repeats = 0;
-  await eachRecord(reader, topic, (partition, key, value, last: Map<string, Position>) => {
-    const text = value.toString();
-    const { producer } = JSON.parse(text) as { readonly producer: Position };
-    const id = `${partition} ${producer.shard}/${producer.epoch}/${producer.orderOffset}/${producer.index}`;
-    const before = last.get(key);
-    if (before && before.shard !== producer.shard)
-      faults.push(`${key} is of shards ${before.shard} and ${producer.shard}`);
-    if (before && !isAfter(producer, before)) {
-      repeats += 1;
-      if (known.get(id) !== text) faults.push(`${topic}-${partition}: ${key} goes back to ${id} with other bytes`);
-      return;
-    }
-    known.set(id, text);
-    last.set(key, producer);
-  });
+  await eachRecord(
+    reader,
+    topic,
+    (partition, key, value, last: Map<string, Position & { readonly number: number }>) => {
+      const number = numberOf(value);
+      if (number === null) return;
+      const text = value.toString();
+      const { producer } = JSON.parse(text) as { readonly producer: Position };
+      const id = `${partition} ${producer.shard}/${producer.epoch}/${producer.orderOffset}/${producer.index}`;
+      const before = last.get(key);
+      if (before && before.shard !== producer.shard)
+        faults.push(`${key} is of shards ${before.shard} and ${producer.shard}`);
+      if (before && !isAfter(producer, before)) {
+        repeats += 1;
+        if (known.get(id) !== text) faults.push(`${topic}-${partition}: ${key} goes back to ${id} with other bytes`);
+        return;
+      }
+      if (before && number < before.number)
+        faults.push(`${topic}-${partition}: ${key} has ${number} after ${before.number}`);
+      known.set(id, text);
+      last.set(key, { ...producer, number });
+    },
+  );
   return { faults, repeats };
 }
 

@@ -24,11 +24,11 @@ export interface ScenarioOutcome extends Readonly<
 
 /** One failure on a rig of its own, and in the end every row against the oracle, and what a receiver of webhooks was told. */
 export async function runScenario(
-  { name, hasProxy = false, env = {}, run }: Scenario,
+  { name, hasProxy = false, env = {}, pipelines, run }: Scenario,
   { scale, ...options }: ScenarioOptions,
 ): Promise<ScenarioOutcome> {
   const { events, windows, missing, extra, different, examples, driven, webhooks } = await runTrial(
-    { ...options, broker: 'real', hasProxy, hasWebhooks: true, env },
+    { ...options, broker: 'real', hasProxy, hasWebhooks: true, env, ...(pipelines && { pipelines }) },
     (trial) => run(trial, scale),
   );
   const numbers = { ...driven.numbers, webhookIds: webhooks?.ids ?? 0, webhookRepeats: webhooks?.repeats ?? 0 };

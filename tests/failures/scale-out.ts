@@ -70,7 +70,7 @@ async function found({ rig }: Trial): Promise<Found> {
 const examplesMax = 5;
 
 /** Of a payment's id, `n-<number>`; of a card that closes windows, none. */
-function numberOf(value: Buffer): number | null {
+export function numberOf(value: Buffer): number | null {
   const { id, cardId } = JSON.parse(value.toString()) as { readonly id: string; readonly cardId: string };
   return cardId.startsWith('card-') ? Number(id.slice('n-'.length)) : null;
 }

@@ -1,10 +1,12 @@
 import { createFsStore } from '../../checkpoints/fs.ts';
+import type { PipelineTopics } from '../../events/topics.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { fraction } from '../crash/fraction.ts';
 import { numberedOrder, numberedTopics, sessionTimeoutMs } from '../crash/rig.ts';
 import type { Trial } from '../crash/trial.ts';
 import { brokerOf, flow, flowing, owns, untilFolding } from './flow.ts';
+import { rekey, rekeyEnv, rekeyPipelines } from './rekey.ts';
 import { scaleOut, scaleOutEnv } from './scale-out.ts';
 import { standby, standbyEnv } from './standby.ts';
 
@@ -20,6 +22,8 @@ export interface Scenario {
   readonly hasProxy?: boolean;
   /** More of the services' environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What they run, where it is not the numbered pipeline alone. */
+  readonly pipelines?: readonly PipelineTopics[];
   run(trial: Trial, scale: number): Promise<Found>;
 }
 
@@ -37,6 +41,10 @@ export const scenarios: readonly Scenario[] = [
   { name: 'rebalance-storm', run: (trial, scale) => storm(trial, 180_000 * scale) },
   { name: 'dropped-bytes', hasProxy: true, run: (trial, scale) => dropped(trial, 90_000 * scale) },
   { name: 'scale-out', env: scaleOutEnv, run: (trial, scale) => scaleOut(trial, 30_000 * scale) },
+  {
+    ...{ name: 'rekey', env: rekeyEnv, pipelines: rekeyPipelines },
+    run: (trial, scale) => rekey(trial, rounds(10, scale)),
+  },
   { name: 'standby', env: standbyEnv, run: (trial, scale) => standby(trial, rounds(10, scale)) },
   { name: 'drains', run: (trial, scale) => drains(trial, rounds(200, scale)) },
 ];
