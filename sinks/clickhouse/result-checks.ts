@@ -36,10 +36,13 @@ const isNumbers: Check = (value) => Array.isArray(value) && value.every(isNumber
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isFeatures: Check = (value) =>
   isObject(value) && Object.values(value as object).every((each) => isNumberOrNull(each) || isBoolean(each));
+/** What has 18 digits at most always fits; the others are looked at as numbers. */
 const isI64: Check = (value) =>
-  typeof value === 'string' && /^-?\d{1,19}$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value);
+  typeof value === 'string' &&
+  (/^-?\d{1,18}$/.test(value) || (/^-?\d{19}$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value)));
 const isU64: Check = (value) =>
-  typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt.asUintN(64, BigInt(value)) === BigInt(value);
+  typeof value === 'string' &&
+  (/^\d{1,18}$/.test(value) || (/^\d{19,20}$/.test(value) && BigInt.asUintN(64, BigInt(value)) === BigInt(value)));
 const oneOf =
   (...values: unknown[]): Check =>
   (value) =>

@@ -19,11 +19,33 @@ export function readResult(value: Uint8Array | null): ReadResult {
   }
   const kind = fieldOf(parsed, 'kind');
   if (typeof kind !== 'string' || !Object.hasOwn(checksOf, kind)) return { kind: 'reject', reason: 'not a result' };
-  for (const [path, check] of Object.entries(checksOf[kind as StoredResult['kind']]))
-    if (!check(path.split('.').reduce(fieldOf, parsed)))
+  const checks = checksByPath[kind] ?? [];
+  for (let i = 0; i < checks.length; i++) {
+    const { outer, inner, check, path } = checks[i] as PathCheck;
+    const value = fieldOf(parsed, outer);
+    if (!check(inner === null ? value : fieldOf(value, inner)))
       return { kind: 'reject', reason: `${kind}: ${path} is not as it must be` };
+  }
   return { kind: 'result', result: parsed as StoredResult };
 }
+
+/** `outer` or `outer.inner`: taken apart once, not for every row. */
+interface PathCheck {
+  readonly path: string;
+  readonly outer: string;
+  readonly inner: string | null;
+  readonly check: (value: unknown) => boolean;
+}
+
+const checksByPath: Readonly<Record<string, readonly PathCheck[]>> = Object.fromEntries(
+  Object.entries(checksOf).map(([kind, checks]) => [
+    kind,
+    Object.entries(checks).map(([path, check]): PathCheck => {
+      const [outer = '', inner = null] = path.split('.');
+      return { path, outer, inner, check };
+    }),
+  ]),
+);
 
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
