@@ -4,6 +4,7 @@ import { benchConsume } from './consume/consume.ts';
 import { benchFraud } from './fraud/fraud.ts';
 import { benchGate } from './gate.ts';
 import { benchIdle } from './idle.ts';
+import { benchLatency } from './latency/latency.ts';
 import { benchLive } from './live/live.ts';
 import { benchNexmark } from './nexmark/nexmark.ts';
 import { benchRecommend } from './recommend/recommend.ts';
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unkn
   clickhouse: benchClickHouse,
   recommend: benchRecommend,
   live: benchLive,
+  latency: benchLatency,
   nexmark: benchNexmark,
   gate: benchGate,
   windows: benchWindows,
@@ -40,6 +42,8 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
         the sink's rows a second beside the bare client's
   recommend [--clicks N] [--items I] [--users U] [--requests R] [--rate PER_SECOND]
         what one more interaction costs, and how long a visitor waits for a list
+  latency [--seconds T] [--sustained PER_SECOND]
+        from a payment to its decision, webhook and browser frame, at half and four fifths of the sustained rate
   live [--sockets S] [--seconds T] [--events PER_SECOND]
         a thousand pushed viewers beside a busy fold, one of them frozen
   nexmark [--events N] [--check N] [--queries q0,q5,…]
