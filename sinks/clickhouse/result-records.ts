@@ -22,8 +22,8 @@ export function readResult(value: Uint8Array | null): ReadResult {
   const checks = checksByPath[kind] ?? [];
   for (let i = 0; i < checks.length; i++) {
     const { outer, inner, check, path } = checks[i] as PathCheck;
-    const value = fieldOf(parsed, outer);
-    if (!check(inner === null ? value : fieldOf(value, inner)))
+    const field = fieldOf(parsed, outer);
+    if (!check(inner === null ? field : fieldOf(field, inner)))
       return { kind: 'reject', reason: `${kind}: ${path} is not as it must be` };
   }
   return { kind: 'result', result: parsed as StoredResult };
