@@ -29,20 +29,25 @@ const topicWaitMs = 10_000;
 /** A connected producer; waits for a broker that is away. */
 export async function openProducer(context: KafkaContext, options: ProducerOptions): Promise<Producer> {
   const { client, availability } = await connect(context, 'producer', () =>
-    context.driver.producer(producerConfig(context, options), {}),
+    context.driver.producer(producerConfig(context, options), topicConfig),
   );
   return new ClientProducer(context, client, availability, options.gate);
 }
+
+/** What librdkafka counts among a topic's settings: both clients ignore it, without a word, where it stands among the others. */
+const topicConfig = {
+  acks: 'all',
+  // Never: the default is five minutes, after which an outage would fail the producer.
+  'message.timeout.ms': 0,
+} as const;
 
 function producerConfig(context: KafkaContext, options: ProducerOptions) {
   return {
     ...baseConfig(context),
     dr_cb: true,
-    acks: 'all',
     'enable.idempotence': true,
     // A message that fails for good makes the whole producer fail, so that nothing after it gets through.
     'enable.gapless.guarantee': true,
-    'message.timeout.ms': 0,
     'linger.ms': options.lingerMs ?? 0,
     'message.max.bytes': messageBytesMax,
     'queue.buffering.max.messages': queueMessagesMax,

@@ -69,6 +69,7 @@ export class Trial {
   readonly progress: () => void;
   readonly #baseMs: number;
   #feed: Feed | null = null;
+  #feedFailure: Error | null = null;
   #events = 0;
 
   constructor(options: TrialOptions, rig: CrashRig, { signal, progress }: Pick<Trial, 'signal' | 'progress'>) {
@@ -91,7 +92,7 @@ export class Trial {
       baseMs: this.#baseMs,
       signal: this.signal,
     });
-    this.#feed.done.catch(() => undefined);
+    this.#feed.done.catch((error: Error) => (this.#feedFailure = error));
     return this.#feed;
   }
 
@@ -154,9 +155,10 @@ export class Trial {
     }
   }
 
-  /** Throws once time is up, or the task is parked. */
+  /** Throws once time is up, nothing more is sent, or the task is parked. */
   check(what: string): void {
     if (this.signal.aborted) throw new Error(`${String(this.signal.reason)}, waiting for: ${what}`);
+    if (this.#feedFailure !== null) throw new Error(`nothing more is sent: ${this.#feedFailure.message}`);
     for (const service of this.rig.services) {
       const parked = service.status()?.parked ?? null;
       if (parked !== null) throw new Error(`parked: ${parked}`);

@@ -14,7 +14,7 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-/** What is broken: faults of one thing come one after the other, others beside each other. */
+/** What is broken: one thing has one fault at a time, several things may have theirs at once. */
 export type Victim = 'broker' | 'network' | 'clickhouse' | 'guest' | `instance-${number}`;
 
 export interface PlannedFault {

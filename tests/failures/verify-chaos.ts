@@ -19,7 +19,11 @@ if (jars.kind === 'missing') {
   process.exit(0);
 }
 say(`seed ${rig.seed}`);
-const outcome = await runChaos({ ...rig, forMs, shards: Number(flags.shards), timeoutMs: forMs + aroundMs, say });
+const options = { ...rig, forMs, shards: Number(flags.shards), timeoutMs: forMs + aroundMs, say };
+const outcome = await runChaos(options).catch((error: Error) => {
+  say(error.message);
+  process.exit(1);
+});
 const { events, missing, extra, different, faults, windows, webhooks, wrong, examples } = outcome;
 for (const one of [...wrong, ...examples]) say(one);
 say(`${windows} windows compared, ${webhooks?.ids ?? 0} webhooks, ${webhooks?.repeats ?? 0} of them again`);
