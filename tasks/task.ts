@@ -5,6 +5,7 @@ import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import { operatorSpoke } from './operator.ts';
 import { ParkError, isRetryable, parkCodeOf } from './park.ts';
 import type { ParkCode } from './park.ts';
+import { createPatience, type Patience } from './patience.ts';
 import { runTerm } from './term.ts';
 import type { TermControl } from './owner.ts';
 import type { TermView } from './term.ts';
@@ -68,6 +69,7 @@ class ShardTask implements Task {
   readonly #wake: Wake;
   readonly #committer: Committer;
   readonly #running: Promise<void>;
+  readonly #patience: Patience;
   readonly #writerId: string;
   #ids = 0;
   #isAssigned = false;
@@ -87,6 +89,7 @@ class ShardTask implements Task {
     const { clock, random } = options.service;
     this.#options = options;
     this.#wake = createWake(clock);
+    this.#patience = createPatience(clock);
     this.#committer = createCommitter(options, () => this.#wake.wake());
     this.#writerId = Array.from({ length: 4 }, () => hex32(random())).join('');
     this.#running = this.#run();
@@ -170,7 +173,10 @@ class ShardTask implements Task {
       onLogEnd: (endOffset) => (this.#logEnd = endOffset),
       onOpen: (view) => (this.#view = view),
       onPhase: (phase) => (this.#state = phase),
-      onOwned: () => (this.#state = 'owner'),
+      onOwned: () => {
+        this.#state = 'owner';
+        this.#patience.renew();
+      },
       assignedMs: () => this.#assignedMs,
       onTakenOver: (ms) => {
         this.#takeoverMs = ms;
@@ -206,7 +212,7 @@ class ShardTask implements Task {
     const message = error instanceof Error ? error.message : String(error);
     if (!this.#isAssigned) return this.#standbyFailed(error, retryMs);
     if (error instanceof ParkError && !this.#mayHaveMoved(error)) return this.#park(error);
-    if (!(error instanceof ParkError) && !isRetryable(error))
+    if (!(error instanceof ParkError) && !isRetryable(error) && !this.#patience.bears(error))
       return this.#park(new ParkError(parkCodeOf(error, 'internal'), message, error));
     this.#trouble = message;
     this.#state = 'retrying';
