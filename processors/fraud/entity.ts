@@ -87,7 +87,7 @@ export class Entity {
   /** Distinct others in each window, shortest first, into `into`. */
   distinct(edges: Edges, into: Float64Array): void {
     const { pending, others } = this;
-    for (let level = 0; level < into.length; level++) into[level] = others.countSince(edges.startMs[level] as number);
+    others.count(edges, into);
     if (pending.length > fewPending) {
       for (const [other, lastMs] of this.lastAhead(edges.asOfMs)) this.countAhead(other, lastMs, edges, into);
     } else {

@@ -92,14 +92,16 @@ export class Features {
     const { cardId, deviceId, terminalId, amountMinor, currency } = payment;
     const asOfMs = Math.max(payment.eventTimeMs, watermarkMs);
     edges.moveTo(asOfMs);
-    const byCard = { asOfMs, amountMinor, currency, other: terminalId ?? null };
-    const knewTerminal = this.touched(row, places.card, this.cards, cardId, byCard, watermarkMs);
-    this.novelty(row, payment, knewTerminal, asOfMs);
+    const card = this.cards.touch(cardId);
+    const device = deviceId === undefined ? null : this.devices.touch(deviceId);
+    const terminal = terminalId === undefined ? null : this.terminals.touch(terminalId);
+    this.novelty(row, payment, { card, device, asOfMs });
+    tell(row, places.card, card, { asOfMs, amountMinor, currency, other: terminalId ?? null }, watermarkMs);
     const ofCard = { asOfMs, amountMinor, currency, other: cardId };
-    if (deviceId !== undefined) this.touched(row, places.device, this.devices, deviceId, ofCard, watermarkMs);
-    if (terminalId !== undefined) {
-      this.touched(row, places.terminal, this.terminals, terminalId, ofCard, watermarkMs);
-      this.fraudShares(row, terminalId, asOfMs);
+    if (device) tell(row, places.device, device, ofCard, watermarkMs);
+    if (terminal && terminalId !== undefined) {
+      tell(row, places.terminal, terminal, ofCard, watermarkMs);
+      this.fraudShares(row, terminalId, terminal);
     }
     const mean = row[cardMean7d] as number;
     if (mean !== 0) row[amountToCardMean7d] = amountMinor / mean;
@@ -122,42 +124,16 @@ export class Features {
     labels.expire(watermarkMs);
   }
 
-  /** Folds what an entity sees of the payment. Returns whether it knew the other side before. */
-  private touched(
-    row: FeatureRow,
-    { windows, secondsSinceLast, isFirstSeen }: EntityPlaces,
-    entities: Entities<Entity>,
-    key: string,
-    seen: Seen,
-    watermarkMs: number,
-  ): boolean {
-    const entity = entities.touch(key);
-    const isFirst = entity.lastMs === -Infinity;
-    const knewOther = seen.other !== null && entity.knows(seen.other);
-    if (!isFirst) row[secondsSinceLast] = Math.max(0, seen.asOfMs - entity.lastMs) / 1_000;
-    row[isFirstSeen] = isFirst ? 1 : 0;
-    entity.add(seen, watermarkMs);
-    entity.distinct(edges, distinct);
-    entity.read(edges, seen.currency, totals);
-    for (let level = 0; level < windows.length; level++) {
-      const place = windows[level] as number;
-      const sumMinor = totals.sumMinor[level] as number;
-      row[place] = totals.countAll[level] as number;
-      row[place + 1] = sumMinor;
-      row[place + 2] = sumMinor / (totals.count[level] as number);
-      row[place + 3] = totals.maxMinor[level] as number;
-      row[place + 4] = distinct[level] as number;
-    }
-    return knewOther;
-  }
-
   /** Whether the card was seen there, with that device, in that country; and how fast it got here. */
-  private novelty(row: FeatureRow, payment: Payment, knewTerminal: boolean, asOfMs: number): void {
-    const { cardId, deviceId, terminalId, country, latitude, longitude } = payment;
+  private novelty(
+    row: FeatureRow,
+    { cardId, deviceId, terminalId, country, latitude, longitude }: Payment,
+    { card, device, asOfMs }: { readonly card: Entity; readonly device: Entity | null; readonly asOfMs: number },
+  ): void {
     const facts = this.cardFacts.touch(cardId);
     facts.newestMs = Math.max(facts.newestMs, asOfMs);
-    if (terminalId !== undefined) row[isNewTerminal] = knewTerminal ? 0 : 1;
-    if (deviceId !== undefined) row[isNewDevice] = this.devices.peek(deviceId)?.knows(cardId) ? 0 : 1;
+    if (terminalId !== undefined) row[isNewTerminal] = card.knows(terminalId) ? 0 : 1;
+    if (device) row[isNewDevice] = device.knows(cardId) ? 0 : 1;
     if (country !== undefined) {
       const isKnown = facts.countries.includes(country);
       row[isNewCountry] = isKnown ? 0 : 1;
@@ -175,14 +151,13 @@ export class Features {
     facts.placeMs = asOfMs;
   }
 
-  private fraudShares(row: FeatureRow, terminalId: string, asOfMs: number): void {
+  private fraudShares(row: FeatureRow, terminalId: string, terminal: Entity): void {
     const labels = this.labels.peek(terminalId);
-    const terminal = this.terminals.peek(terminalId);
     for (let i = 0; i < fraudShares.length; i++) {
       const { level, sizeMs, count, share } = fraudShares[i] as (typeof fraudShares)[number];
-      const frauds = labels?.count(asOfMs, sizeMs) ?? 0;
+      const frauds = labels?.count(edges.asOfMs, sizeMs) ?? 0;
       row[count] = frauds;
-      row[share] = Math.min(1, frauds / (terminal?.count(level, edges) ?? 0));
+      row[share] = Math.min(1, frauds / terminal.count(level, edges));
     }
   }
 
@@ -213,6 +188,31 @@ export class Features {
     this.cardFacts.restore(saved.cardFacts, (facts) => ({ ...facts, countries: [...facts.countries] }));
     this.labels.restore(saved.labels, (labels) => new FraudLabels(labels));
     this.expired = saved.expired;
+  }
+}
+
+/** Folds what an entity sees of the payment, and writes what it then says. */
+function tell(
+  row: FeatureRow,
+  { windows, secondsSinceLast, isFirstSeen }: EntityPlaces,
+  entity: Entity,
+  seen: Seen,
+  watermarkMs: number,
+): void {
+  const isFirst = entity.lastMs === -Infinity;
+  if (!isFirst) row[secondsSinceLast] = Math.max(0, seen.asOfMs - entity.lastMs) / 1_000;
+  row[isFirstSeen] = isFirst ? 1 : 0;
+  entity.add(seen, watermarkMs);
+  entity.distinct(edges, distinct);
+  entity.read(edges, seen.currency, totals);
+  for (let level = 0; level < windows.length; level++) {
+    const place = windows[level] as number;
+    const sumMinor = totals.sumMinor[level] as number;
+    row[place] = totals.countAll[level] as number;
+    row[place + 1] = sumMinor;
+    row[place + 2] = sumMinor / (totals.count[level] as number);
+    row[place + 3] = totals.maxMinor[level] as number;
+    row[place + 4] = distinct[level] as number;
   }
 }
 

@@ -2,6 +2,8 @@
 // Guarantees: the newest 200 by when they were folded; how many were seen since a time is exact for those.
 // Redelivery: the same calls leave the same state.
 
+import type { Edges } from './ladder.ts';
+
 /** Others that are told apart: distinct counts are exact up to here, and stay here beyond. */
 export const othersMax = 200;
 /** Up to here two arrays are smaller than a Map, and as fast. */
@@ -44,13 +46,21 @@ export class Others {
     }
   }
 
-  /** How many were last seen at this time or later. */
-  countSince(startMs: number): number {
-    if (this.many) return this.many.countSince(startMs);
-    const { timesMs } = this;
-    let count = 0;
-    for (let i = 0; i < timesMs.length; i++) if ((timesMs[i] as number) >= startMs) count += 1;
-    return count;
+  /** How many were last seen within each window, shortest first, into `into`. */
+  count(edges: Edges, into: Float64Array): void {
+    const { many, timesMs } = this;
+    if (many) {
+      for (let level = 0; level < into.length; level++) into[level] = many.countSince(edges.startMs[level] as number);
+      return;
+    }
+    into.fill(0);
+    for (let i = 0; i < timesMs.length; i++) {
+      const level = edges.shortestOf(timesMs[i] as number);
+      if (level < into.length) into[level] = (into[level] as number) + 1;
+    }
+    // The longer windows hold what the shorter ones do.
+    for (let level = 1; level < into.length; level++)
+      into[level] = (into[level] as number) + (into[level - 1] as number);
   }
 
   snapshot(): readonly (readonly [other: string, lastMs: number])[] {
