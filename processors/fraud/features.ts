@@ -127,7 +127,7 @@ export class Features {
   /** Whether the card was seen there, with that device, in that country; and how fast it got here. */
   private novelty(
     row: FeatureRow,
-    { cardId, deviceId, terminalId, country, latitude, longitude }: Payment,
+    { cardId, terminalId, country, latitude, longitude }: Payment,
     { card, device, asOfMs }: { readonly card: Entity; readonly device: Entity | null; readonly asOfMs: number },
   ): void {
     const facts = this.cardFacts.touch(cardId);
