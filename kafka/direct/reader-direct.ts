@@ -4,7 +4,7 @@ import { KafkaError, type ReaderOptions } from '../contract.ts';
 import { sourceError } from '../errors.ts';
 import { judgeRange } from '../reader-range.ts';
 import { createStreamSet, type StreamSet } from '../reader-set.ts';
-import { watchTopics } from '../topic-watch.ts';
+import { judgeIncarnation, watchTopics } from '../topic-watch.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { Leaders } from './leaders.ts';
@@ -147,7 +147,9 @@ class DirectReader implements Source {
     stream.phase = 'checking';
     try {
       const { lowOffset, endOffset } = await this.bounds(stream);
-      if (isDone(stream)) return;
+      const isShorter = Number(endOffset) < stream.nextOffset;
+      if (isShorter && stream.incarnation !== null) await this.#judgeIncarnation(stream);
+      if (isDone(stream)) return this.#streams.wake();
       const verdict = judgeRange(stream, Number(lowOffset), Number(endOffset));
       if (verdict === 'read-again') this.#seekLeader(stream);
       if (verdict === 'wait-for-growth') {
@@ -162,6 +164,13 @@ class DirectReader implements Source {
       else stream.fail(error.code, error.message, error);
     }
     this.#streams.wake();
+  }
+
+  /** What looks cut may be another topic of the same name. */
+  async #judgeIncarnation(stream: DirectStream): Promise<void> {
+    const { admin, clock } = this.#context;
+    const found = await admin?.incarnation(stream.topic).catch(() => null);
+    if (found && !isDone(stream)) judgeIncarnation(stream, found, clock.nowMs());
   }
 
   async #handOver(stream: DirectStream, codec: string): Promise<void> {
