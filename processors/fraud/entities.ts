@@ -92,9 +92,9 @@ export class Entities<T extends KeptFor> {
     return saved;
   }
 
-  restore<S>(saved: readonly (readonly [key: string, state: S])[], restored: (state: S) => T): void {
+  restore<S>(saved: readonly (readonly [key: string, state: S])[], restored: (state: S, key: string) => T): void {
     this.byKey.clear();
     this.ends.before = this.ends.after = this.ends;
-    for (const [key, state] of saved) this.put(key, restored(state));
+    for (const [key, state] of saved) this.put(key, restored(state, key));
   }
 }

@@ -15,13 +15,31 @@ export interface FeaturesOptions {
   readonly keysMax: number;
 }
 
-/** What only cards remember. */
-interface CardFacts {
-  newestMs: number;
+/** A card, with what only cards remember. */
+class Card {
+  readonly entity: Entity;
   place: Place | null;
   placeMs: number;
   readonly countries: string[];
+
+  constructor(entity = new Entity(), { place, placeMs, countries }: CardFacts = noFacts) {
+    this.entity = entity;
+    this.place = place;
+    this.placeMs = placeMs;
+    this.countries = [...countries];
+  }
+
+  get newestMs(): number {
+    return this.entity.newestMs;
+  }
 }
+
+interface CardFacts {
+  readonly place: Place | null;
+  readonly placeMs: number;
+  readonly countries: readonly string[];
+}
+const noFacts: CardFacts = { place: null, placeMs: 0, countries: [] };
 
 /** Where the features of an entity stand: of each window `count`, `sum_minor`, `mean_minor`, `max_minor`, `distinct` in a row. */
 const placesOf = (entity: 'card' | 'device' | 'terminal') => ({
@@ -59,8 +77,7 @@ const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
 export class Features {
-  private readonly cards: Entities<Entity>;
-  private readonly cardFacts: Entities<CardFacts>;
+  private readonly cards: Entities<Card>;
   private readonly devices: Entities<Entity>;
   private readonly terminals: Entities<Entity>;
   private readonly labels: Entities<FraudLabels>;
@@ -69,10 +86,9 @@ export class Features {
 
   constructor({ keysMax }: FeaturesOptions) {
     const entities = () => new Entities(keysMax, () => new Entity());
-    this.cards = entities();
+    this.cards = new Entities(keysMax, () => new Card());
     this.devices = entities();
     this.terminals = entities();
-    this.cardFacts = new Entities(keysMax, () => ({ newestMs: -Infinity, place: null, placeMs: 0, countries: [] }));
     this.labels = new Entities(keysMax, () => new FraudLabels());
   }
 
@@ -96,7 +112,7 @@ export class Features {
     const device = deviceId === undefined ? null : this.devices.touch(deviceId);
     const terminal = terminalId === undefined ? null : this.terminals.touch(terminalId);
     this.novelty(row, payment, { card, device, asOfMs });
-    tell(row, places.card, card, { asOfMs, amountMinor, currency, other: terminalId ?? null }, watermarkMs);
+    tell(row, places.card, card.entity, { asOfMs, amountMinor, currency, other: terminalId ?? null }, watermarkMs);
     const ofCard = { asOfMs, amountMinor, currency, other: cardId };
     if (device) tell(row, places.device, device, ofCard, watermarkMs);
     if (terminal && terminalId !== undefined) {
@@ -118,9 +134,8 @@ export class Features {
 
   /** Forgets what is 28 days behind the watermark. */
   expire(watermarkMs: number): void {
-    const { cards, devices, terminals, cardFacts, labels } = this;
+    const { cards, devices, terminals, labels } = this;
     this.expired += cards.expire(watermarkMs) + devices.expire(watermarkMs) + terminals.expire(watermarkMs);
-    cardFacts.expire(watermarkMs);
     labels.expire(watermarkMs);
   }
 
@@ -128,27 +143,25 @@ export class Features {
   private novelty(
     row: FeatureRow,
     { cardId, terminalId, country, latitude, longitude }: Payment,
-    { card, device, asOfMs }: { readonly card: Entity; readonly device: Entity | null; readonly asOfMs: number },
+    { card, device, asOfMs }: { readonly card: Card; readonly device: Entity | null; readonly asOfMs: number },
   ): void {
-    const facts = this.cardFacts.touch(cardId);
-    facts.newestMs = Math.max(facts.newestMs, asOfMs);
-    if (terminalId !== undefined) row[isNewTerminal] = card.knows(terminalId) ? 0 : 1;
+    if (terminalId !== undefined) row[isNewTerminal] = card.entity.knows(terminalId) ? 0 : 1;
     if (device) row[isNewDevice] = device.knows(cardId) ? 0 : 1;
     if (country !== undefined) {
-      const isKnown = facts.countries.includes(country);
+      const isKnown = card.countries.includes(country);
       row[isNewCountry] = isKnown ? 0 : 1;
-      if (!isKnown && facts.countries.push(country) > countriesMax) facts.countries.shift();
+      if (!isKnown && card.countries.push(country) > countriesMax) card.countries.shift();
     }
     if (latitude === undefined || longitude === undefined) return;
     const place = { latitude, longitude };
-    if (facts.place) {
-      const km = kilometres(facts.place, place);
+    if (card.place) {
+      const km = kilometres(card.place, place);
       row[kmSinceLast] = km;
       // Below a second any distance would be infinitely fast.
-      row[kmhSinceLast] = km / (Math.max(1_000, asOfMs - facts.placeMs) / hourMs);
+      row[kmhSinceLast] = km / (Math.max(1_000, asOfMs - card.placeMs) / hourMs);
     }
-    facts.place = place;
-    facts.placeMs = asOfMs;
+    card.place = place;
+    card.placeMs = asOfMs;
   }
 
   private fraudShares(row: FeatureRow, terminalId: string, terminal: Entity): void {
@@ -170,22 +183,24 @@ export class Features {
     const save = (entities: Entities<Entity>) => entities.snapshot((entity) => entity.snapshot());
     return {
       ...{
-        cards: save(this.cards),
+        cards: this.cards.snapshot(({ entity }) => entity.snapshot()),
         devices: save(this.devices),
         terminals: save(this.terminals),
         expired: this.expired,
       },
-      cardFacts: this.cardFacts.snapshot((facts) => ({ ...facts, countries: [...facts.countries] })),
+      cardFacts: this.cards.snapshot(({ newestMs, place, placeMs, countries }) => ({
+        ...{ newestMs, place, placeMs, countries: [...countries] },
+      })),
       labels: this.labels.snapshot((labels) => labels.snapshot()),
     };
   }
 
   restore(state: unknown): void {
     const saved = state as SavedFeatures;
-    this.cards.restore(saved.cards, Entity.restore);
+    const factsOf = new Map(saved.cardFacts);
+    this.cards.restore(saved.cards, (card, cardId) => new Card(Entity.restore(card), factsOf.get(cardId)));
     this.devices.restore(saved.devices, Entity.restore);
     this.terminals.restore(saved.terminals, Entity.restore);
-    this.cardFacts.restore(saved.cardFacts, (facts) => ({ ...facts, countries: [...facts.countries] }));
     this.labels.restore(saved.labels, (labels) => new FraudLabels(labels));
     this.expired = saved.expired;
   }
