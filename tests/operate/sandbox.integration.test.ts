@@ -82,7 +82,7 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'millrace ve
     async () => {
       const startMs = systemClock.nowMs() - 3 * 3_600_000;
       for (let i = 0; i < 60; i++)
-        await pay(url, `p-${i}`, { cardId: i < 8 ? 'attacked' : `card-${i % 7}`, eventTimeMs: startMs + i * 20_000 });
+        await pay(url, `p-${i}`, { cardId: i < 12 ? 'attacked' : `card-${i % 7}`, eventTimeMs: startMs + i * 20_000 });
       await eventually('a webhook', async () => spy.received.length > 0);
       const counted = `SELECT sum(count) FROM millrace.revenue_final WHERE output = 'country_1h'`;
       await eventually('all is counted', async () => (await sql(counted)) === '60');
