@@ -130,12 +130,14 @@ function over(name: QueryName, view: View<Bid>, { before, after }: Around = {}):
     create: () => {
       const windows = windowed<Bid>({ ...limits, views: [view], topics });
       const [first, then] = [before?.(), after?.()];
+      if (!first && !then) return windows;
       const operator: Batches['operator'] = (batches) => {
         const timed = first ? first.operator(batches) : batches;
         const folded = windows.operator(timed);
         return then ? then.operator(folded) : folded;
       };
-      return { ...windows, operator };
+      const { snapshot, restore, counters } = windows;
+      return { operator, snapshot, restore, counters };
     },
   };
 }
