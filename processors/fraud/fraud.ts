@@ -50,7 +50,9 @@ class Fraud {
   private readonly rules = new RuleSet();
   private readonly alerts: Alerts;
   private readonly verdictBytes = new VerdictBytes();
-  private readonly counts: Record<string, number> = { decided: 0, approved: 0, reviewed: 0, declined: 0, labelled: 0 };
+  private readonly counts: Record<string, number> = {
+    ...{ folded: 0, decided: 0, approved: 0, reviewed: 0, declined: 0, labelled: 0 },
+  };
 
   constructor({ keysMax, coolDownMs, alertUpdateEveryMs }: FraudOptions) {
     this.features = new Features({ keysMax });
@@ -67,6 +69,7 @@ class Fraud {
       const refused = this.fold(record, watermarkMs[i] as number, entry.clockMs, outputs);
       if (refused) rejected.push(refusal(record, refused));
     }
+    this.counts['folded'] = (this.counts['folded'] ?? 0) + records.length - rejected.length;
     for (const body of this.alerts.end(entry.clockMs)) outputs.push(alertOutput(body));
     if (batch.endWatermarkMs > -Infinity) this.features.expire(batch.endWatermarkMs);
     return { ...batch, outputs, rejected: rejected.length === 0 ? batch.rejected : [...batch.rejected, ...rejected] };

@@ -16,7 +16,7 @@ describe('the golden corpus', () => {
     const { name, version } = processor;
     const outputs = `${name}.v${version}.outputs`;
 
-    test(`[C7][D1] ${name} v${version} gives the kept outputs, byte for byte`, () => {
+    test(`[C7][D1][J3] ${name} v${version} gives the kept outputs, byte for byte`, () => {
       expect(existsSync(goldenFile(outputs)), `${outputs} is missing: \`npm run golden\``).toBe(true);
       const fold = goldenFold(processor);
       const lines = corpusEntries(processor.inputs).map((entry) => outputLine(fold, entry));
@@ -25,6 +25,13 @@ describe('the golden corpus', () => {
       expect(lines, help).toEqual(kept);
       const made = kept.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
       expect(made).toBeGreaterThan(20);
+      const count = (of: string): number => fold.counters()[of] ?? 0;
+      const ends = ['folded', 'duplicate', 'late', 'dead', 'quarantined', 'ignored'];
+      expect(count('in')).toBeGreaterThan(0);
+      expect(
+        ends.reduce((sum, end) => sum + count(end), 0),
+        'every record is accounted for',
+      ).toBe(count('in'));
     });
 
     test(`[D1] ${name} v${version} goes on from every kept snapshot as if it had never stopped`, () => {
