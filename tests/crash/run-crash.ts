@@ -1,9 +1,11 @@
+import { ownTopics } from '../../cli/start/own-topics.ts';
+import { loadConfig } from '../../config/load.ts';
 import { failpointNames, type FailpointName } from '../../tasks/failpoint.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import type { CrashComparison } from './crash-compare.ts';
 import type { Feed } from './crash-feed.ts';
 import { fraction } from './fraction.ts';
-import { numberedGroup, numberedOrder } from './rig.ts';
+import { numberedGroup, numberedOrder, numberedTopics } from './rig.ts';
 import { runTrial, type Trial, type TrialOptions } from './trial.ts';
 
 export interface CrashOptions extends TrialOptions {
@@ -41,6 +43,7 @@ async function killAlong(options: CrashOptions, trial: Trial): Promise<number> {
   const { events, say, victim, kills } = options;
   const { service } = trial.rig;
   trial.needs(events);
+  if (victim === 'failpoints') await makeSpareOrderPartition(trial);
   service.start();
   await trial.until(() => service.status()?.isOwner === true, 'the service owns its task');
   const feed = trial.startFeed();
@@ -52,6 +55,12 @@ async function killAlong(options: CrashOptions, trial: Trial): Promise<number> {
     if ((death + 1) % 10 === 0) say(`${death + 1} of ${deaths} killed, ${feed.sent()} events sent`);
   }
   return deaths;
+}
+
+/** A second member of the group can be given only what no task is behind: a partition more than there are tasks. */
+async function makeSpareOrderPartition({ rig }: Trial): Promise<void> {
+  const own = ownTopics(loadConfig({ file: undefined, env: {} }), [{ ...numberedTopics, shards: 2 }]);
+  await rig.kafka.admin?.createTopics(own.filter(({ topic }) => topic === numberedOrder));
 }
 
 /** kill -9 when that part of all events is folded, and a little later. */
