@@ -9,7 +9,7 @@ import { type ClockGuardOptions, latestAcceptedMs } from './clock-guard.ts';
 import type { DedupeStage, DedupeSteps } from './dedupe.ts';
 import { type Decode, decodeRecord, fromTheFuture, type IngestOptions, type IngestStage } from './ingest.ts';
 import type { OfTypesStage } from './of-types.ts';
-import { type RecordSteps, RecordTime } from './stage.ts';
+import { type RecordSteps, RecordTime, type Stage } from './stage.ts';
 import type { WatermarkStage, WatermarkSteps } from './watermark.ts';
 
 export interface RecordLoopOptions<E> extends IngestOptions<TimedEvent> {
@@ -18,7 +18,7 @@ export interface RecordLoopOptions<E> extends IngestOptions<TimedEvent> {
   readonly timed: WatermarkStage<E>;
   readonly taken: OfTypesStage<E>;
   readonly unique: DedupeStage<E>;
-  readonly processed: { readonly steps?: RecordSteps<E> };
+  readonly processed: Stage<StreamBatch<E>, StreamBatch<E>> & { readonly steps?: RecordSteps<E> };
 }
 
 /** What a loop needs of the options. */
@@ -39,7 +39,12 @@ export function recordLoop<E extends TimedEvent>(
   const { steps: timed } = options.timed;
   const { steps: unique } = options.unique;
   const { steps: processed } = options.processed;
-  if (!timed || !processed || options.inputs.some((topic) => options.decodeOf?.has(topic))) return null;
+  if (
+    !timed ||
+    processed?.operator !== options.processed.operator ||
+    options.inputs.some((topic) => options.decodeOf?.has(topic))
+  )
+    return null;
   const steps: Steps<E> = {
     decode: lendingDecode as Decode<E>,
     clockGuard,

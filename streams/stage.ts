@@ -28,6 +28,8 @@ export class RecordTime {
  * with the batch, whose `records` are then none. An event is only lent: it is another one with the next record.
  */
 export interface RecordSteps<E> {
+  /** What they do record by record: a stage that took them over and has another operator is not done by them. */
+  readonly operator: Stage<StreamBatch<E>, StreamBatch<E>>['operator'];
   open(entry: EntryContext): void;
   take(event: E, batch: RecordBatch, index: number, time: RecordTime): void;
   close(batch: StreamBatch<E>): StreamBatch<E>;

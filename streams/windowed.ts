@@ -35,14 +35,22 @@ export interface WindowedOptions<E> {
  */
 export function windowed<E extends TimedEvent>(options: WindowedOptions<E>): WindowedStage<E> {
   const core = new Windowed(options);
-  return { ...stageOf(core), steps: core };
+  const stage = stageOf(core);
+  const { operator } = stage;
+  const steps: RecordSteps<E> = {
+    operator,
+    open: (entry) => core.open(entry),
+    take: (event, batch, index, time) => core.take(event, batch, index, time),
+    close: (batch) => core.close(batch),
+  };
+  return { ...stage, steps };
 }
 
 export interface WindowedStage<E> extends Stage<StreamBatch<E>, StreamBatch<E>> {
   readonly steps: RecordSteps<E>;
 }
 
-class Windowed<E extends TimedEvent> implements RecordSteps<E> {
+class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'> {
   private readonly options: WindowedOptions<E>;
   private readonly aggregator: Aggregator<E>;
   private folded = 0;

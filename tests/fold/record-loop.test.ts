@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { map } from 'rxjs';
 import { expect, test } from 'vitest';
 import { createPipeline, type PipelineOptions } from '../../pipeline.ts';
 import type { Processor } from '../../processors/processor.ts';
@@ -6,7 +7,7 @@ import { field } from '../../streams/aggregates/aggregate.ts';
 import { count } from '../../streams/aggregates/count.ts';
 import { max } from '../../streams/aggregates/extremes.ts';
 import { sum } from '../../streams/aggregates/sum.ts';
-import type { TimedEvent } from '../../streams/batch.ts';
+import type { StreamBatch, TimedEvent } from '../../streams/batch.ts';
 import { EntryLog, type LoggedEntry, type LoggedRecord } from '../../streams/entry-log.ts';
 import type { Decode, Decoded } from '../../streams/ingest.ts';
 import { type View, viewsShape } from '../../streams/view.ts';
@@ -126,6 +127,30 @@ const shown = (fold: Fold, entry: FoldEntry) => ({
   outputs: fold.fold(entry).map(({ topic, key, value }) => [topic, key, Buffer.from(value).toString()]),
   counters: fold.counters(),
   state: structuredClone(fold.snapshot()),
+});
+
+test('a processor that stands another step before its windows is folded with that step', () => {
+  const windows = () => processor.create();
+  const halved: Processor<Act> = {
+    ...processor,
+    create: () => {
+      const own = windows();
+      const without = map((batch: StreamBatch<Act>) => ({ ...batch, records: batch.records.slice(1) }));
+      return { ...own, operator: (batches) => own.operator(without(batches)) };
+    },
+  };
+  const fold = pipeline({ processor: halved });
+  const [entry] = logged([
+    {
+      records: [1, 2, 3].map((id) => ({
+        partition: 'in-0' as const,
+        what: { id: `i${id}`, type: 'act' as const, behindMs: 0, key: 'k', amount: 1, source: 's' },
+      })),
+      ...{ stepMs: 1, idle: [], hasSkip: false },
+    },
+  ]);
+  fold.fold(entry as FoldEntry);
+  expect(fold.counters()).toMatchObject({ in: 3, folded: 2 });
 });
 
 test('record by record comes out what comes out batch by batch: outputs, counters and state, whatever the log holds', () => {
