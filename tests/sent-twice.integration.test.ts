@@ -60,7 +60,7 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'every event
 
   beforeAll(async () => {
     const startMs = systemClock.nowMs() - shopMs - 60_000;
-    const shares = { late: 0.03, duplicate: 0, malformed: 0 };
+    const shares = { late: 0.2, duplicate: 0, malformed: 0 };
     const messages = createModel({ seed: 7, startMs, ratePerSecond: perSecond, shares }).advance(startMs + shopMs);
     const isLabel = ({ topic }: GeneratedMessage) => topic === 'labels';
     const ofOneKey = messages.map((one) => ({

@@ -21,7 +21,7 @@ const settledReads = 3;
 const readEveryMs = 500;
 const looksMax = 5;
 /** How long webhooks may take once all else is done. */
-const tellingMaxMs = 60_000;
+const tellingMaxMs = 120_000;
 
 export interface TrialOutcome<T> extends CrashComparison {
   readonly driven: T;
