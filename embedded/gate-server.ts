@@ -96,12 +96,7 @@ async function followCommits(
   serve: () => void,
   logger: Logger,
 ): Promise<never> {
-  for (let calmMs = 0; ; calmMs += commitPollMs) {
-    if (calmMs > 0 && calmMs < calmPollMs && !ledger.isPressed()) {
-      await delay(commitPollMs);
-      continue;
-    }
-    calmMs = 0;
+  for (;;) {
     for (const [groupId, names] of ledger.unreadByGroup()) {
       try {
         const found = await memberships.get(groupId)?.committed(names.map(parseTopicPartition));
@@ -112,6 +107,7 @@ async function followCommits(
     }
     serve();
     await delay(commitPollMs);
+    for (let ms = commitPollMs; ms < calmPollMs && !ledger.isPressed(); ms += commitPollMs) await delay(commitPollMs);
   }
 }
 

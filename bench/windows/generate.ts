@@ -4,6 +4,7 @@ import { partitionOf } from '../../kafka/partitioner.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
+import { seeded } from '../seeded.ts';
 import { cardEvent, closingEvent } from './card-events.ts';
 
 export interface Generation {
@@ -25,7 +26,7 @@ export async function generate({ brokers, topic, events, keys, partitions }: Gen
   });
   const producer = await kafka.producer({ lingerMs: 50 });
   await producer.partitionCount(topic);
-  const random = randomOf(42);
+  const random = seeded(42);
   let newestMs = 0;
   for (let from = 0; from < events; from += chunk) {
     const messages: OutMessage[] = [];
@@ -43,15 +44,4 @@ export async function generate({ brokers, topic, events, keys, partitions }: Gen
   });
   await producer.send(closing);
   await kafka.close();
-}
-
-/** splitmix32. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % below;
-  };
 }

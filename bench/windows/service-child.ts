@@ -1,6 +1,5 @@
 // The process that `bench -- windows` measures: one task, as millrace runs it, or one of the bare loops that it is held against. Told
 // everything as JSON in its first argument; prints one line of JSON.
-import { readFileSync } from 'node:fs';
 import { createFsStore } from '../../checkpoints/fs.ts';
 import { readAscii } from '../../cli/start/decoder-of.ts';
 import { createDecoder } from '../../events/compiled/decoder.ts';
@@ -21,6 +20,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { type CardEvent, cardEvents } from './card-events.ts';
+import { Meter, type Measured } from '../meter.ts';
 
 export interface ChildSetup {
   /** task: the whole job; decode: the reader and the decode stage alone; parse: the reader and JSON.parse; read: the reader alone. */
@@ -40,15 +40,8 @@ export interface ChildSetup {
   readonly folder: string;
 }
 
-export interface ChildResult {
-  readonly events: number;
+export interface ChildResult extends Measured {
   readonly results: number;
-  readonly wallSeconds: number;
-  readonly cpuSeconds: number;
-  readonly eventsPerCpuSecond: number;
-  readonly eventsPerCpuSecondSecondHalf: number;
-  readonly peakRssMb: number;
-  readonly node: string;
 }
 
 const SIZE_MS = 10_000;
@@ -64,36 +57,11 @@ const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
 const lending = createDecoder({ readAscii, fieldsRead, types: cardEvents, lends: true });
 
 /** From the first record on, as the other engines are measured. */
-class Meter {
-  results = 0;
-  #start: { readonly cpu: NodeJS.CpuUsage; readonly ms: number } | undefined;
-  #half: { readonly cpu: NodeJS.CpuUsage; readonly read: number } | undefined;
-
-  begin(): void {
-    this.#start ??= { cpu: process.cpuUsage(), ms: performance.now() };
-  }
-
-  read(soFar: number): void {
-    if (soFar >= events / 2) this.#half ??= { cpu: process.cpuUsage(), read: soFar };
-  }
-
-  end(): ChildResult {
-    const cpu = seconds(process.cpuUsage(this.#start?.cpu));
-    const wallSeconds = (performance.now() - (this.#start?.ms ?? 0)) / 1_000;
-    const secondHalf = events - (this.#half?.read ?? 0);
-    const eventsPerCpuSecondSecondHalf = Math.round(secondHalf / seconds(process.cpuUsage(this.#half?.cpu)));
-    const rss = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
-    return {
-      ...{ events, results: this.results, wallSeconds: round(wallSeconds), cpuSeconds: round(cpu) },
-      ...{ eventsPerCpuSecond: Math.round(events / cpu), eventsPerCpuSecondSecondHalf },
-      ...{ peakRssMb: Math.round(rss / 1_024), node: process.version },
-    };
-  }
-}
-
-const meter = new Meter();
+const meter = new Meter(events);
+let results = 0;
 await (mode === 'task' ? runTask() : runBare());
-process.stdout.write(`${JSON.stringify(meter.end())}\n`);
+const measured: ChildResult = { ...meter.end(), results };
+process.stdout.write(`${JSON.stringify(measured)}\n`);
 process.exit(0);
 
 async function runBare(): Promise<void> {
@@ -108,7 +76,7 @@ async function runBare(): Promise<void> {
         meter.begin();
         take(batch);
         read += batch.count;
-        meter.read(read);
+        meter.done(read);
       }
   }
 }
@@ -161,7 +129,7 @@ async function runTask(): Promise<void> {
     await clock.sleep(10);
     if ((fold?.counters()['in'] ?? 0) < total) continue;
     const { values } = await acknowledged.get();
-    if (values.reduce((all, { value }) => all + value, 0) >= meter.results) return;
+    if (values.reduce((all, { value }) => all + value, 0) >= results) return;
   }
 }
 
@@ -172,9 +140,9 @@ function metered(fold: Fold): Fold {
     fold(entry) {
       if (entry.batches.length > 0) meter.begin();
       const outputs = fold.fold(entry);
-      meter.results += outputs.length;
+      results += outputs.length;
       for (const batch of entry.batches) read += batch.count;
-      meter.read(read);
+      meter.done(read);
       return outputs;
     },
   };
@@ -214,12 +182,4 @@ function createFold(): Fold {
     dedupe: setup.dedupeIdsMax === null ? null : { horizonMs: 30_000, idsMax: setup.dedupeIdsMax },
     ...{ shard: 0, shards: 1 },
   });
-}
-
-function seconds({ user, system }: NodeJS.CpuUsage): number {
-  return (user + system) / 1e6;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

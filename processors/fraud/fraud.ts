@@ -69,7 +69,7 @@ class Fraud {
       const refused = this.fold(record, watermarkMs[i] as number, entry.clockMs, outputs);
       if (refused) rejected.push(refusal(record, refused));
     }
-    this.counts['folded'] = (this.counts['folded'] ?? 0) + records.length - rejected.length;
+    this.count('folded', records.length - rejected.length);
     for (const body of this.alerts.end(entry.clockMs)) outputs.push(alertOutput(body));
     if (batch.endWatermarkMs > -Infinity) this.features.expire(batch.endWatermarkMs);
     return { ...batch, outputs, rejected: rejected.length === 0 ? batch.rejected : [...batch.rejected, ...rejected] };
@@ -118,8 +118,8 @@ class Fraud {
     return new DecisionOutput(decided, this.verdictBytes);
   }
 
-  private count(name: string): void {
-    this.counts[name] = (this.counts[name] ?? 0) + 1;
+  private count(name: string, by = 1): void {
+    this.counts[name] = (this.counts[name] ?? 0) + by;
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -1,17 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startReceiver, testSecret, type Receiver } from '../../sinks/webhook/webhook-suite.ts';
+import { startReceiver, type Receiver } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
-import { freePort } from '../free-port.ts';
 import { describeUnless, requireChdb, requireKafkaDriver } from '../requirements.ts';
+import { eventually, program, runningAt, startArgs, stop } from './running.ts';
 
 // Results made again beside a millrace that runs: a spy stands where webhooks would go, and live tables are counted.
-const program = fileURLToPath(new URL('../../cli/millrace.mjs', import.meta.url));
 const resultTables = ['window_results', 'late_records', 'dead_letters', 'decisions', 'alerts', 'deliveries', 'events'];
 
 interface Outcome {
@@ -29,42 +26,23 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'millrace ve
   let service: ChildProcess;
   let env: NodeJS.ProcessEnv = {};
   let url = '';
-  let clickhouseUrl = '';
+  let sql: (query: string) => Promise<string>;
 
   beforeAll(async () => {
     spy = await startReceiver();
-    const [port, clickhousePort] = [await freePort(), await freePort()];
-    [url, clickhouseUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${clickhousePort}`];
-    env = {
-      ...process.env,
-      UV_THREADPOOL_SIZE: '16',
-      MILLRACE_LOG_LEVEL: 'error',
-      MILLRACE_SERVER_PORT: String(port),
-      MILLRACE_EMBEDDED_CLICKHOUSE_PORT: String(clickhousePort),
-      MILLRACE_EMBEDDED_DATA_DIR: folder,
-      MILLRACE_WEBHOOKS_TERMINAL: 'off',
-      MILLRACE_WEBHOOKS_ENDPOINTS: JSON.stringify([
-        { name: 'spy', url: spy.url, secretRefs: ['env:HOOK_SECRET'], allowAddresses: ['127.0.0.1'] },
-      ]),
-      HOOK_SECRET: testSecret,
-    };
-    const args = ['start', '--no-demo', '--only', 'http,rules,revenue,fraud,webhook,clickhouse'];
-    service = spawn(process.execPath, [program, ...args], { env, stdio: 'ignore' });
+    ({ url, sql, env } = await runningAt(folder, spy.url));
+    service = spawn(process.execPath, [program, ...startArgs], { env, stdio: 'ignore' });
     await eventually('ready', async () => (await fetch(`${url}/readyz`)).status === 200);
     const rules = `SELECT count() FROM millrace.events WHERE topic = 'millrace.rules'`;
     await eventually('rules', async () => (await sql(rules)) !== '0');
   }, 120_000);
 
   afterAll(async () => {
-    const gone = once(service, 'exit');
-    service.kill('SIGTERM');
-    await gone;
+    await stop(service);
     await spy.close();
     rmSync(folder, { recursive: true, force: true });
   }, 30_000);
 
-  const sql = async (query: string): Promise<string> =>
-    (await (await fetch(clickhouseUrl, { method: 'POST', body: query })).text()).trim();
   const sandbox = (...args: readonly string[]): Promise<Outcome> =>
     new Promise((resolve, reject) => {
       const child = execFile(process.execPath, [program, 'verify', '--sandbox', ...args], { env }, (_, out, err) => {
@@ -133,12 +111,4 @@ async function pay(
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(`${url}/v1/decide`, { method: 'POST', headers, body: JSON.stringify(event) });
   expect(response.status).toBe(200);
-}
-
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 60_000;
-  while (!(await isSo().catch(() => false))) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await systemClock.sleep(200);
-  }
 }

@@ -1,22 +1,19 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { startEmbeddedBroker } from '../../embedded/broker.ts';
 import { readingGroups } from '../../events/topics.ts';
-import { startReceiver, testSecret } from '../../sinks/webhook/webhook-suite.ts';
+import { startReceiver } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
-import { freePort } from '../free-port.ts';
 import { describeUnless, requireChdb, requireKafkaDriver } from '../requirements.ts';
+import { eventually, program, runningAt, startArgs, stop } from './running.ts';
 
 // A person's upgrade: millrace with version 1, events, stop, millrace with version 2, events. Once with the broker that each start has for
 // itself, whose topics begin anew, and once with one that stays.
-const program = fileURLToPath(new URL('../../cli/millrace.mjs', import.meta.url));
 const minuteMs = 60_000;
 /** Of alerts in the second version; so long nothing comes between two attacks. */
 const coolDownMs = 15_000;
@@ -37,28 +34,10 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'millrace wi
     cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
     const receiver = await startReceiver();
     cleanUps.push(() => receiver.close());
-    const [port, clickhousePort] = [await freePort(), await freePort()];
-    const url = `http://127.0.0.1:${port}`;
-    const env = {
-      ...process.env,
-      UV_THREADPOOL_SIZE: '16',
-      MILLRACE_LOG_LEVEL: 'error',
-      MILLRACE_SERVER_PORT: String(port),
-      MILLRACE_EMBEDDED_CLICKHOUSE_PORT: String(clickhousePort),
-      MILLRACE_EMBEDDED_DATA_DIR: folder,
-      MILLRACE_WEBHOOKS_TERMINAL: 'off',
-      MILLRACE_TIME_ALLOWED_LATENESS_MS: String(minuteMs),
-      MILLRACE_WEBHOOKS_ENDPOINTS: JSON.stringify([
-        { name: 'ops', url: receiver.url, secretRefs: ['env:HOOK_SECRET'], allowAddresses: ['127.0.0.1'] },
-      ]),
-      HOOK_SECRET: testSecret,
-      ...brokerEnv,
-    };
-    const sql = async (query: string): Promise<string> =>
-      (await (await fetch(`http://127.0.0.1:${clickhousePort}`, { method: 'POST', body: query })).text()).trim();
+    const { url, sql, env: plain } = await runningAt(folder, receiver.url);
+    const env = { ...plain, MILLRACE_TIME_ALLOWED_LATENESS_MS: String(minuteMs), ...brokerEnv };
     const start = async (version: number): Promise<() => Promise<void>> => {
-      const args = ['start', '--no-demo', '--only', 'http,rules,revenue,fraud,webhook,clickhouse'];
-      const child = spawn(process.execPath, [program, ...args], {
+      const child = spawn(process.execPath, [program, ...startArgs], {
         env: { ...env, ...versionedEnv(version) },
         stdio: ['ignore', 'ignore', 'inherit'],
       });
@@ -178,18 +157,3 @@ const versionedEnv = (version: number): Readonly<Record<string, string>> => ({
 
 const cardOf = ({ body }: { readonly body: string }): string =>
   (JSON.parse(body) as { readonly data: { readonly entityId: string } }).data.entityId;
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  await gone;
-}
-
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 60_000;
-  while (!(await isSo().catch(() => false))) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await systemClock.sleep(200);
-  }
-}
