@@ -1,9 +1,11 @@
 import type { CheckpointStore } from '../../checkpoints/store.ts';
 import type { PipelineTopics } from '../../events/topics.ts';
-import type { NewTopic } from '../../kafka/contract.ts';
+import type { NewTopic, Producer } from '../../kafka/contract.ts';
 import { highestArchivedEpoch, highestOrderedEpoch } from '../../sinks/clickhouse/archived.ts';
 import { toSinkError } from '../../sinks/clickhouse/errors.ts';
 import { MigrationError, migrate } from '../../sinks/clickhouse/migrate.ts';
+import { endpointNotes } from '../../sinks/clickhouse/stored-deliveries.ts';
+import { publishNote } from '../../sinks/webhook/publish-note.ts';
 import type { RunContext } from './context.ts';
 import { chooseEpoch, highestSnapshotEpoch, type Epoch } from './epoch.ts';
 import type { Infrastructure } from './infrastructure.ts';
@@ -11,31 +13,41 @@ import { ownTopics } from './own-topics.ts';
 
 const retryMs = 1_000;
 
-/** What must be there before anything folds: tables, the epoch, topics. Waits for a ClickHouse or broker that is away. */
+/** What must be there before anything folds: tables, the epoch, topics, endpoints on record. Waits for a ClickHouse or broker that is away. */
 export async function prepare(
   context: RunContext,
   infrastructure: Infrastructure,
   { running, store }: { readonly running: readonly PipelineTopics[]; readonly store: CheckpointStore },
 ): Promise<Epoch> {
-  const archived = await archivedEpoch(context, infrastructure);
+  const archived = await readArchived(context, infrastructure);
   const highest = Math.max(archived.incarnation, archived.epoch, await highestSnapshotEpoch(store, running));
   const epoch = chooseEpoch({ highest, archived: archived.incarnation }, infrastructure.isFreshBroker);
   context.logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
-  await createTopics(infrastructure, ownTopics(context.config, running));
+  const producer = await infrastructure.kafka.producer(infrastructure.gate && { gate: infrastructure.gate });
+  await createTopics(infrastructure, producer, ownTopics(context.config, running));
+  await noteEndpoints(context, producer, archived.noted);
+  await producer.close();
   return epoch;
 }
 
+interface Archived {
+  readonly incarnation: number;
+  readonly epoch: number;
+  /** Endpoints that were added before. */
+  readonly noted: ReadonlySet<string>;
+}
+
 /** Tables first: a database that was never migrated has no epoch. */
-async function archivedEpoch(
-  { config, clock, logger }: RunContext,
-  { clickhouse }: Infrastructure,
-): Promise<{ readonly incarnation: number; readonly epoch: number }> {
+async function readArchived({ config, clock, logger }: RunContext, { clickhouse }: Infrastructure): Promise<Archived> {
   const { database } = config.clickhouse;
   for (let isFirst = true; ; isFirst = false) {
     try {
       await migrate(clickhouse, { database, logger });
       const incarnation = await highestArchivedEpoch(clickhouse, database);
-      return { incarnation, epoch: await highestOrderedEpoch(clickhouse, database) };
+      const epoch = await highestOrderedEpoch(clickhouse, database);
+      const { notes } = await endpointNotes({ client: clickhouse, database });
+      const added = notes.filter(({ note }) => note === 'added');
+      return { incarnation, epoch, noted: new Set(added.map(({ endpoint }) => endpoint)) };
     } catch (error) {
       if (error instanceof MigrationError) throw error;
       const failure = toSinkError(error, 'migrating');
@@ -48,9 +60,22 @@ async function archivedEpoch(
 }
 
 /** The embedded broker makes a topic when its partitions are asked for; so do many real ones, but not as it must be. */
-async function createTopics({ kafka, gate }: Infrastructure, wanted: readonly NewTopic[]): Promise<void> {
+async function createTopics(
+  { kafka }: Infrastructure,
+  producer: Pick<Producer, 'partitionCount'>,
+  wanted: readonly NewTopic[],
+): Promise<void> {
   if (kafka.admin) return kafka.admin.createTopics(wanted);
-  const producer = await kafka.producer(gate && { gate });
   for (const { topic } of wanted) await producer.partitionCount(topic);
-  await producer.close();
+}
+
+/** An endpoint is told of what is decided from its note on: so that is there before the first decision, whatever ends this process. */
+async function noteEndpoints(
+  { config, clock }: RunContext,
+  producer: Pick<Producer, 'partitionCount' | 'send'>,
+  noted: ReadonlySet<string>,
+): Promise<void> {
+  const unknown = config.webhooks.endpoints.filter(({ name }) => !noted.has(name));
+  for (const { name } of unknown)
+    await publishNote(producer, { endpoint: name, note: 'added', webhookId: '', atMs: clock.nowMs() });
 }

@@ -86,7 +86,6 @@ export class Deliverer {
     this.#restored = await restore({
       ...{ reader, stored, partitionFor, owned, signal, endpoints: this.#endpoints },
       nowMs: () => clock.nowMs(),
-      record: (notes) => this.#outbox.add(notes),
       onAlerts: (batch) => this.#takeAlerts(batch),
       onDeliveries: (batch) => this.#takeDeliveries(batch),
       onGap: (tp) => {

@@ -47,8 +47,6 @@ export interface RestoreOptions {
   readonly owned: ReadonlySet<number>;
   readonly partitionFor: (topic: string, key: string) => number;
   readonly nowMs: () => number;
-  /** Takes notes on endpoints that were never seen. */
-  readonly record: (notes: readonly EndpointNote[]) => void;
   /** Batches from the restored position on, by topic. */
   readonly onAlerts: (batch: RecordBatch) => void;
   readonly onDeliveries: (batch: RecordBatch) => void;
@@ -166,26 +164,18 @@ async function startPositions({ reader, stored }: RestoreOptions): Promise<Start
 }
 
 async function readHistories(
-  { stored, nowMs, record, endpoints }: RestoreOptions,
+  { stored, nowMs, endpoints }: RestoreOptions,
   { notes, disabled }: Records,
 ): Promise<ReadonlyMap<string, EndpointHistory>> {
   const of = new Map(endpoints.map(({ options: { name } }) => [name, new EndpointHistory()]));
   const fromStore = await stored.notes();
   for (const [name, atMs] of fromStore.disabledAtMs) of.get(name)?.disabledAt(atMs);
   for (const each of [...fromStore.notes, ...notes, ...disabled]) of.get(each.endpoint)?.add(each);
+  // Who starts this has noted the others before anything was decided. A terminal is told of what is decided from now on, each time anew.
   for (const { options } of endpoints) {
     const history = of.get(options.name);
-    if (!history || history.addedAtMs() !== null) continue;
-    const note = {
-      kind: 'endpoint-note',
-      endpoint: options.name,
-      note: 'added',
-      webhookId: '',
-      atMs: nowMs(),
-    } as const;
-    history.add(note);
-    // A terminal is told of what is decided from now on, each time anew.
-    if (!options.isTerminal) record([note]);
+    if (history?.addedAtMs() === null)
+      history.add({ kind: 'endpoint-note', endpoint: options.name, note: 'added', webhookId: '', atMs: nowMs() });
   }
   return of;
 }

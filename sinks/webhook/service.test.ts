@@ -62,6 +62,14 @@ describe('delivering', () => {
     await until(() => expect(told()).toEqual(['b raised']));
   });
 
+  test('an endpoint is told of what was decided before anything could be delivered, once it is noted', async () => {
+    world.add(endpointTo(receiver.url));
+    world.pass(60_000);
+    world.publish(alert('a', 1, { clockMs: systemClock.nowMs() }));
+    await run();
+    await until(() => expect(told()).toEqual(['a raised']));
+  });
+
   test('[A10] what a restarted or deposed task publishes again is not sent again', async () => {
     await run();
     const published = [alert('a', 1), alert('b', 2), alert('c', 3)];

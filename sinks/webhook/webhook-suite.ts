@@ -73,6 +73,8 @@ export interface World {
   /** Moves time forward. */
   pass(ms: number): void;
   publish(...published: readonly Alert[]): void;
+  /** Notes an endpoint that was never seen, as who starts the service does. */
+  add(endpoint: EndpointOptions): void;
   say(note: Omit<EndpointNote, 'kind' | 'atMs'>): void;
   /** The store has read everything up to now. */
   store(): void;
@@ -94,14 +96,23 @@ export function createWorld(): World {
   const partitionFor = (_: string, key: string): number => partitionOf(Buffer.from(key), partitions);
   const append = (topic: string, key: string, record: object): void =>
     void topics.append({ topic, partition: partitionFor(topic, key) }, [{ value: JSON.stringify(record) }]);
+  const note = (said: Omit<EndpointNote, 'kind' | 'atMs'>): void =>
+    append(deliveries, said.endpoint, { kind: 'endpoint-note', ...said, atMs: clock.nowMs() });
+  const records = (): readonly DeliveryRecord[] => readAll(topics, deliveries, null, deliveryRecordAt);
+  const add = ({ name, isTerminal }: EndpointOptions): void => {
+    const isIt = (one: DeliveryRecord): boolean => one.kind === 'endpoint-note' && one.endpoint === name;
+    if (!isTerminal && !records().some(isIt)) note({ endpoint: name, note: 'added', webhookId: '' });
+  };
   return {
     topics,
+    add,
     pass: (ms) => void (skewMs += ms),
     publish: (...published) => published.forEach((alert) => append(alerts, alert.alertId, alert)),
-    say: (note) => append(deliveries, note.endpoint, { kind: 'endpoint-note', ...note, atMs: clock.nowMs() }),
+    say: note,
     store: () => places.forEach((place) => stored.set(topicPartitionName(place), endOf(topics, place))),
-    records: () => readAll(topics, deliveries, null, deliveryRecordAt),
+    records,
     async run(endpoints) {
+      endpoints.forEach(add);
       let isKilled = false;
       const producer: Pick<Producer, 'send'> = {
         send: async (messages: readonly OutMessage[]) => {
