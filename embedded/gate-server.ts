@@ -32,7 +32,8 @@ export async function startGateServer(options: GateServerOptions): Promise<strin
   for (const { groupId, topics } of groups) {
     memberships.set(groupId, await kafka.membership({ groupId, topics, kind: 'solo' }));
   }
-  const source = await kafka.reader();
+  let opening: Promise<Source> | undefined;
+  const source = (): Promise<Source> => (opening ??= kafka.reader());
   let holdersSeen = 0;
   const server = createServer((socket) => {
     const holder = ++holdersSeen;
@@ -70,7 +71,7 @@ function answerTake(ledger: GateLedger, holder: number, request: GateRequest & {
 
 async function settleOrphans(
   ledger: GateLedger,
-  source: Source,
+  source: () => Promise<Source>,
   names: readonly string[],
   logger: Logger,
 ): Promise<void> {
@@ -79,7 +80,7 @@ async function settleOrphans(
   for (const name of names) {
     for (let isSettled = false; !isSettled;) {
       try {
-        const { endOffset } = await source.bounds(parseTopicPartition(name));
+        const { endOffset } = await (await source()).bounds(parseTopicPartition(name));
         ledger.orphansEndAt(name, Number(endOffset));
         isSettled = true;
       } catch (error) {

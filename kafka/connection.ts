@@ -4,6 +4,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { KafkaError, type Admin } from './contract.ts';
 import type { Driver, NativeClient, NativeConfig } from './driver.ts';
 import { kafkaError, nativeCode } from './errors.ts';
+import type { Growth } from './growth.ts';
 
 /** How to reach a broker that wants TLS or a login; absent: plain text. Files are paths in PEM. */
 export interface KafkaSecurity {
@@ -29,6 +30,8 @@ export interface KafkaContext {
   readonly security: KafkaSecurity | undefined;
   /** Null with the embedded broker. */
   readonly admin: Admin | null;
+  /** Null with a real broker, which wakes a fetch that waits. */
+  readonly growth: Growth | null;
   /** Aborts when the `Kafka` is closed. */
   readonly closing: AbortSignal;
 }

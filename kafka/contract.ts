@@ -91,6 +91,8 @@ export interface Membership {
 export interface ReaderOptions {
   /** How long the broker may hold a fetch with nothing to send. On the embedded broker this is the latency: 5–10 for order topics, more elsewhere. */
   readonly fetchWaitMs?: number;
+  /** On the embedded broker, of records that this process produced: from hearing of one to fetching it. Reader `direct` only; `fetchWaitMs` unless given. */
+  readonly gatherMs?: number;
   /** Native and decoded bytes waiting to be polled, per partition. */
   readonly queueBytesMax?: number;
 }

@@ -18,6 +18,8 @@ const sessionMs = 20_000;
 /** Shorter ones never assign anything there. */
 const embeddedSessionMs = 6_000;
 const servePollMs = 100;
+/** Alone there is nobody to be heard by: only what commits answer, which is looked for by itself. */
+const soloPollMs = 1_000;
 const commitPollMs = 2;
 /** How often a solo member looks for new partitions. */
 const growthCheckMs = 10_000;
@@ -129,7 +131,8 @@ class Member implements Membership {
   /** An empty, non-waiting `consume` keeps the member alive and brings its callbacks. */
   #scheduleServe(): void {
     clearTimeout(this.#serveTimer);
-    const delayMs = this.#committer.isBusy() ? commitPollMs : servePollMs;
+    const calmMs = this.kind === 'solo' ? soloPollMs : servePollMs;
+    const delayMs = this.#committer.isBusy() ? commitPollMs : calmMs;
     this.#serveTimer = setTimeout(() => {
       this.#serving = this.#serve().finally(() => {
         if (!this.#closing || this.#committer.isBusy()) this.#scheduleServe();

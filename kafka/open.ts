@@ -5,6 +5,7 @@ import { openAdmin } from './admin.ts';
 import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader, type KafkaSender } from './contract.ts';
 import type { KafkaContext, KafkaSecurity } from './connection.ts';
 import { loadDriver } from './driver.ts';
+import { createGrowth } from './growth.ts';
 import { openMembership } from './membership.ts';
 import { openProducer } from './producer.ts';
 import { openDirectProducer } from './direct/producer-direct.ts';
@@ -48,6 +49,7 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
     metrics: options.metrics,
     clock: options.clock,
     isEmbedded: options.isEmbedded ?? false,
+    growth: options.isEmbedded ? createGrowth() : null,
     security: options.security,
     closing: closing.signal,
   };

@@ -31,7 +31,8 @@ test('waits for a broker as long as it takes: where the client heeds it, for it 
   } as unknown as Driver;
   const producer = await openProducer(
     {
-      ...{ driver, brokers: '127.0.0.1:1', clientId: 'test', isEmbedded: false, security: undefined, admin: null },
+      ...{ driver, brokers: '127.0.0.1:1', clientId: 'test', isEmbedded: false, security: undefined },
+      ...{ admin: null, growth: null },
       ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock, closing: new AbortController().signal },
     },
     {},

@@ -162,6 +162,7 @@ class ClientProducer implements Producer {
     if (error) return this.#fail(kafkaError(this.#context.driver.codeOf(error), `produce to ${message.topic}`, error));
     const messageOffset = BigInt(report.offset);
     this.#gate?.delivered(message, messageOffset, messageRoomBytes(message));
+    this.#context.growth?.tell(message.topic, message.partition, report.offset + 1);
     this.#acknowledged++;
     call.sent[index] = { topic: message.topic, partition: message.partition, messageOffset };
     if (--call.left === 0) {

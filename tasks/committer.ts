@@ -11,6 +11,10 @@ export interface Committer {
   now(view: TermView): Promise<void>;
 }
 
+/** Fewer records wait for `calmEveryMs`: so few hold nobody up. */
+const manyRecords = 200;
+const calmEveryMs = 1_000;
+
 /** Commits the folded positions: for Kafka's tools, and for the embedded broker's gate. No fold reads them back. */
 export function createCommitter(
   { service, tuning, shard }: Pick<TaskOptions, 'service' | 'tuning' | 'shard'>,
@@ -20,16 +24,19 @@ export function createCommitter(
   const commit = service.commit ?? ((offsets: readonly NextOffset[]) => membership.commit(offsets));
   let lastMs = -Infinity;
   let lastOrderOffset = -1n;
+  let lastRecords = 0;
   let committing: Promise<void> | null = null;
 
   const send = async ({ replica }: TermView): Promise<void> => {
     const orderOffset = replica.nextOffset();
+    const { records } = replica.counters();
     const { positions } = replica.judgeState();
     const toNext = (tp: TopicPartition, nextOffset: bigint): NextOffset => ({ ...tp, nextOffset });
     const inputs = Object.entries(positions).map(([name, at]) => toNext(parseTopicPartition(name), BigInt(at)));
     try {
       await commit([...inputs, { topic: orderTopic, partition: shard, nextOffset: orderOffset }]);
       lastOrderOffset = orderOffset;
+      lastRecords = records;
     } catch (error) {
       logger.debug({ shard, err: error }, 'positions not committed');
     }
@@ -37,7 +44,9 @@ export function createCommitter(
   return {
     tick(view, nowMs) {
       if (committing || view.replica.nextOffset() === lastOrderOffset) return Infinity;
-      const dueMs = lastMs + tuning.commitEveryMs - nowMs;
+      const isMany = view.replica.counters().records - lastRecords >= manyRecords;
+      const everyMs = isMany ? tuning.commitEveryMs : Math.max(tuning.commitEveryMs, calmEveryMs);
+      const dueMs = lastMs + everyMs - nowMs;
       if (dueMs > 0) return dueMs;
       lastMs = nowMs;
       committing = send(view).finally(() => {

@@ -23,7 +23,7 @@ describe('a task', () => {
     world.produce(1, 6);
     world.produce(1, 4);
     await world.until('folded', () => task.shard().totals.records === 3);
-    await world.run(200);
+    await world.run(1_500);
     expect(world.totals()).toEqual({ k0: [2, 9], k1: [1, 4] });
     expect(task.shard()).toMatchObject({
       state: 'owner',

@@ -23,10 +23,12 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const archiveOf = (epoch: number): Source =>
     createArchiveSource({ client: infrastructure.clickhouse, database: config.clickhouse.database, epoch, logger });
   const queueBytesMax = config.tasks.queueBytesMax;
-  const waits = isEmbeddedBroker ? embeddedWaits(processor.name) : { inputs: 100, order: 100 };
+  const waits = isEmbeddedBroker
+    ? embeddedWaits(processor.name)
+    : { inputs: { fetchWaitMs: 100 }, order: { fetchWaitMs: 100 } };
   const broker = {
-    inputs: await kafka.reader({ fetchWaitMs: waits.inputs, queueBytesMax }),
-    order: await kafka.reader({ fetchWaitMs: waits.order, queueBytesMax }),
+    inputs: await kafka.reader({ ...waits.inputs, queueBytesMax }),
+    order: await kafka.reader({ ...waits.order, queueBytesMax }),
   };
   const chained = (reader: Source): Source =>
     createChainedSource({ archive: archiveOf(parts.epoch.incarnation), broker: reader, clock, logger });
@@ -74,7 +76,9 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
  * task costs. Somebody waits for a decision; of the others a tenth of a second is early enough.
  */
 const embeddedWaits = (pipeline: string) =>
-  pipeline === 'fraud' ? { inputs: 20, order: 10 } : { inputs: 100, order: 25 };
+  pipeline === 'fraud'
+    ? { inputs: { fetchWaitMs: 20, gatherMs: 5 }, order: { fetchWaitMs: 10, gatherMs: 1 } }
+    : { inputs: { fetchWaitMs: 100 }, order: { fetchWaitMs: 25 } };
 
 /** The embedded broker looks through all batches that it holds at each fetch: fewer of them cost less. */
 const embeddedLingerMs = 5;

@@ -2,6 +2,7 @@ import type { KafkaContext } from '../connection.ts';
 import { KafkaError } from '../contract.ts';
 import { kafkaError, nativeCode, sourceError } from '../errors.ts';
 import type { StreamSet } from '../reader-set.ts';
+import { Asking } from './asking.ts';
 import { BatchError, scanBatches } from './batches.ts';
 import type { Cluster } from './cluster.ts';
 import { codecName, isCodecRead } from './codecs.ts';
@@ -13,6 +14,8 @@ export interface FetchLoopOptions {
   readonly cluster: Cluster;
   readonly streams: StreamSet<DirectStream>;
   readonly limits: FetchLimits;
+  /** With the embedded broker: from hearing of a record to asking for it. */
+  readonly gatherMs: number;
   readonly checksCrc: boolean;
   /** A partition whose offset the broker refuses. */
   readonly outOfRange: (stream: DirectStream) => void;
@@ -27,6 +30,9 @@ export class FetchLoop {
   readonly #broker: number;
   readonly #options: FetchLoopOptions;
   readonly #queueBytes;
+  /** Null: the broker wakes a fetch that waits. */
+  readonly #asking: Asking | null;
+  readonly #limits: FetchLimits;
   #rotation = 0;
   #isStopping = false;
   #wakeUp: () => void = () => {};
@@ -39,12 +45,17 @@ export class FetchLoop {
       'millrace_kafka_read_queue_bytes',
       'Decoded bytes that wait to be polled',
     );
+    const { context, streams, limits, gatherMs } = options;
+    const { growth, clock } = context;
+    const onEarlier = (): void => this.#wake();
+    this.#asking = growth && new Asking({ growth, streams, clock, gatherMs, fetchWaitMs: limits.waitMs, onEarlier });
+    this.#limits = this.#asking ? { ...limits, waitMs: 0 } : limits;
   }
 
   /** Something changed: look again now. */
   nudge(): void {
-    this.#isNudged = true;
-    this.#wakeUp();
+    this.#asking?.now();
+    this.#wake();
   }
 
   stop(): void {
@@ -54,14 +65,23 @@ export class FetchLoop {
 
   /** Resolves when it is stopped, or when the broker cannot be reached: its streams are then leaderless. */
   async run(): Promise<void> {
+    try {
+      await this.#ask();
+    } finally {
+      this.#asking?.stop();
+    }
+  }
+
+  async #ask(): Promise<void> {
     while (!this.#isStopping) {
-      const asked = this.#hungry();
+      const hungry = this.#hungry();
+      const asked = this.#asking?.due(hungry) ?? hungry;
       if (asked.length === 0) {
-        await this.#untilNudged();
+        await this.#untilNudged(hungry.length === 0 ? undefined : this.#asking?.waitMs());
         continue;
       }
       try {
-        const { cluster, limits } = this.#options;
+        const { cluster } = this.#options;
         const link = await cluster.link(this.#broker);
         const bytes = await link.request(api.fetch, (writer) =>
           writeFetch(
@@ -72,7 +92,7 @@ export class FetchLoop {
               leaderEpoch,
               fetchOffset: nextOffset,
             })),
-            limits,
+            this.#limits,
           ),
         );
         this.#deliver(bytes);
@@ -120,8 +140,10 @@ export class FetchLoop {
       const { batches, fetchOffset } = scanBatches(bytes, fetched, { fromOffset: stream.nextOffset, checksCrc });
       const strange = batches.findIndex(({ codec }) => !isCodecRead(codec));
       const readable = strange < 0 ? batches : batches.slice(0, strange);
+      const askedOffset = stream.nextOffset;
       const goesOnAt = strange < 0 ? fetchOffset : (batches[strange]?.baseOffset ?? fetchOffset);
       stream.accept(bytes, readable, { fetchOffset: goesOnAt, endOffset: fetched.endOffset });
+      this.#asking?.answered(stream, askedOffset, fetched.endOffset);
       if (strange >= 0) unreadable(stream, codecName(batches[strange]?.codec ?? 0));
     } catch (error) {
       if (!(error instanceof BatchError)) throw error;
@@ -140,9 +162,16 @@ export class FetchLoop {
     streams.wake();
   }
 
-  #untilNudged(): Promise<void> {
+  #wake(): void {
+    this.#isNudged = true;
+    this.#wakeUp();
+  }
+
+  #untilNudged(maxMs?: number): Promise<void> {
     return new Promise((resolve) => {
+      const timer = maxMs === undefined ? undefined : setTimeout(() => this.#wakeUp(), maxMs);
       this.#wakeUp = () => {
+        clearTimeout(timer);
         this.#wakeUp = () => {};
         this.#isNudged = false;
         resolve();

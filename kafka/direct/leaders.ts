@@ -61,6 +61,7 @@ export class Leaders {
       if (stream.phase !== 'opening') continue;
       if (partition && partition.leader >= 0) {
         Object.assign(stream, { leader: partition.leader, leaderEpoch: partition.leaderEpoch, phase: 'reading' });
+        stream.mayHaveMore = true;
         this.#missingSinceMs.delete(stream);
         this.#parts.found(stream);
         continue;

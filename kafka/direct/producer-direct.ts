@@ -223,6 +223,7 @@ class DirectProducer implements Producer {
     }
     const items = found.acknowledged();
     this.#sentTotal.inc(items.length);
+    this.#context.growth?.tell(topic, partition, baseOffset + items.length);
     for (let i = 0; i < items.length; i++) this.#acknowledged(items[i] as OutItem, BigInt(baseOffset + i));
     if (!this.#failure && this.#pending === 0) this.#idle();
   }

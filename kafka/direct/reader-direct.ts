@@ -119,14 +119,16 @@ class DirectReader implements Source {
   #loopOf(broker: number): FetchLoop {
     const known = this.#loops.get(broker);
     if (known) return known.loop;
-    const { fetchWaitMs, queueBytesMax = queueBytesMaxDefault } = this.#options;
+    const { queueBytesMax = queueBytesMaxDefault } = this.#options;
+    const fetchWaitMs = this.#options.fetchWaitMs ?? (this.#context.isEmbedded ? fetchWaitMsEmbedded : fetchWaitMsReal);
     const loop = new FetchLoop(broker, {
       ...{ context: this.#context, cluster: this.#cluster, streams: this.#streams, checksCrc: true },
       limits: {
-        waitMs: fetchWaitMs ?? (this.#context.isEmbedded ? fetchWaitMsEmbedded : fetchWaitMsReal),
+        waitMs: fetchWaitMs,
         bytesMax: answerBytesMax,
         partitionBytesMax: Math.min(partitionBytesMax, Math.max(partitionBytesMin, queueBytesMax)),
       },
+      gatherMs: this.#options.gatherMs ?? fetchWaitMs,
       outOfRange: (stream) => void this.#check(stream),
       leaderless: (stream) => this.#seekLeader(stream),
       unreadable: (stream, codec) => void this.#handOver(stream, codec),

@@ -54,6 +54,10 @@ export class DirectStream implements PartitionStream {
   wasInRange = false;
   /** The offset that is fetched next. */
   nextOffset: number;
+  /** The end that a producer of this process has told; only with the embedded broker, like the next. */
+  toldEnd = 0;
+  /** Worth asking for. */
+  mayHaveMore = true;
   queuedBytes = 0;
   readonly #owner: DirectStreamOwner;
   readonly #queue: Waiting[] = [];
