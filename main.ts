@@ -1,12 +1,12 @@
 import { buildPage, pageDir } from './cli/start/build-page.ts';
 import type { RunContext } from './cli/start/context.ts';
 import type { Page } from './cli/start/edges.ts';
-import { startInfrastructure, type Infrastructure } from './cli/start/infrastructure.ts';
+import { openClickHouse, startInfrastructure, type Infrastructure } from './cli/start/infrastructure.ts';
 import { openStore } from './cli/start/open-store.ts';
-import { prepare } from './cli/start/prepare.ts';
+import { prepare, readArchived } from './cli/start/prepare.ts';
 import { readyChecks } from './cli/start/readiness.ts';
 import { processorsOf } from './cli/start/processors-of.ts';
-import { httpRecipe, serviceRecipes, type ServiceRecipe } from './cli/start/services.ts';
+import type { ServiceRecipe } from './cli/start/services.ts';
 import { supervise, type Supervised } from './cli/start/supervisor.ts';
 import { createSystemStatus } from './cli/start/system-status.ts';
 
@@ -38,7 +38,15 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
   const { clock } = context;
   const running = processorsOf(context.config);
   const pageBuild = isWanted('http', options) ? buildPage(context.logger) : null;
-  const infrastructure = await startInfrastructure(context, running);
+  const opening = openClickHouse(context);
+  // The tables are made while the broker starts.
+  const archived = opening.then(({ client }) => readArchived(context, client));
+  archived.catch(() => {});
+  const starting = startInfrastructure(context, running, opening);
+  starting.catch(() => {});
+  // Loaded while broker and ClickHouse start in processes of their own.
+  const { httpRecipe, serviceRecipes } = await import('./cli/start/services.ts');
+  const infrastructure = await starting;
   const services: Supervised[] = [];
   let isPrepared = false;
   const versions = new Map(running.map(({ name, version }) => [name, version]));
@@ -56,7 +64,7 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
   // Health is answered before, and while, anything else is waited for.
   start(httpRecipe({ ...context, infrastructure }, page));
   const store = await openStore(context, () => Promise.resolve(infrastructure.clickhouse));
-  const epoch = await prepare(context, infrastructure, { running, store });
+  const epoch = await prepare(context, infrastructure, { running, store, archived: await archived });
   for (const recipe of serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, page))
     start(recipe);
   isPrepared = true;

@@ -1,15 +1,13 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { openAdmin } from './admin.ts';
 import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader, type KafkaSender } from './contract.ts';
 import type { KafkaContext, KafkaSecurity } from './connection.ts';
 import { loadDriver } from './driver.ts';
 import { createGrowth } from './growth.ts';
 import { openMembership } from './membership.ts';
 import { openProducer } from './producer.ts';
-import { openDirectProducer } from './direct/producer-direct.ts';
-import { openDirectReader } from './direct/reader-direct.ts';
 import { openClientReader } from './reader-client.ts';
 
 export interface OpenKafkaOptions {
@@ -41,6 +39,8 @@ interface Closable {
 export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
   const driver = await loadDriver(options.driver);
   const closing = new AbortController();
+  // Whatever waits for a broker listens.
+  setMaxListeners(0, closing.signal);
   const base: Omit<KafkaContext, 'admin'> = {
     driver,
     brokers: options.brokers,
@@ -53,7 +53,8 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
     security: options.security,
     closing: closing.signal,
   };
-  const admin = base.isEmbedded ? null : openAdmin(base);
+  // What many processes never use is loaded by those that do: it is a third of what all of this takes to load.
+  const admin = base.isEmbedded ? null : (await import('./admin.ts')).openAdmin(base);
   const context: KafkaContext = { ...base, admin };
   const open = new Set<Closable>();
   const keep = async <T extends Closable>(opening: Promise<T>): Promise<T> => {
@@ -72,13 +73,17 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
       librdkafkaVersion: driver.librdkafkaVersion,
       features: driver.features,
     },
-    reader(readerOptions = {}) {
+    async reader(readerOptions = {}) {
       const openClient = () => openClientReader(context, readerOptions);
       if (options.reader !== 'direct') return keep(openClient());
+      const { openDirectReader } = await import('./direct/reader-direct.ts');
       return keep(openDirectReader(context, { ...readerOptions, openOther: openClient }));
     },
-    producer: (producerOptions = {}) =>
-      keep((options.sender === 'direct' ? openDirectProducer : openProducer)(context, producerOptions)),
+    async producer(producerOptions = {}) {
+      if (options.sender !== 'direct') return keep(openProducer(context, producerOptions));
+      const { openDirectProducer } = await import('./direct/producer-direct.ts');
+      return keep(openDirectProducer(context, producerOptions));
+    },
     membership: (membershipOptions) => keep(openMembership(context, membershipOptions)),
     admin,
     async close() {

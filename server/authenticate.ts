@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createRemoteJWKSet, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import type { jwtVerify, JWTVerifyGetKey } from 'jose';
 import type { AuthOutcome, Authenticate, Principal } from '../live/principal.ts';
 
 export interface ApiKey {
@@ -74,14 +74,19 @@ function createVerifier(options: JwtOptions, nowMs: () => number): (token: strin
 type Check = (token: string, options: Parameters<typeof jwtVerify>[2]) => ReturnType<typeof jwtVerify>;
 
 function byPublicKeys(jwksUrl: string): Check {
-  const keys: JWTVerifyGetKey = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 5_000 });
-  return (token, options) => jwtVerify(token, keys, options);
+  const url = new URL(jwksUrl);
+  let keys: JWTVerifyGetKey | undefined;
+  return async (token, options) => {
+    const { createRemoteJWKSet, jwtVerify } = await import('jose');
+    keys ??= createRemoteJWKSet(url, { timeoutDuration: 5_000 });
+    return jwtVerify(token, keys, options);
+  };
 }
 
 function bySecret(secret: string): Check {
   const key = new TextEncoder().encode(secret);
   if (key.length < 32) throw new RangeError('the shared secret of JSON Web Tokens must have at least 32 bytes');
-  return (token, options) => jwtVerify(token, key, options);
+  return async (token, options) => (await import('jose')).jwtVerify(token, key, options);
 }
 
 /** Absent: all channels. Anything but a list of texts grants none. */

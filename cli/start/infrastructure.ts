@@ -29,13 +29,36 @@ export interface Infrastructure {
   close(): Promise<void>;
 }
 
-/** Starts the embedded parts that the configuration leaves open, side by side, and connects. */
+export interface OpenClickHouse {
+  readonly client: ClickHouseClient;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Starts the embedded ClickHouse where the configuration names none, and connects. */
+export async function openClickHouse(context: RunContext): Promise<OpenClickHouse> {
+  const { config, env } = context;
+  const engine = await ownClickHouse(context);
+  const url = engine?.url ?? config.clickhouse.url;
+  const password = readSecret(config.clickhouse.passwordRef, env);
+  const client = connectClickHouse({ url, user: config.clickhouse.user, ...(password !== null && { password }) });
+  return {
+    ...{ client, url },
+    async close() {
+      await client.close();
+      await engine?.stop();
+    },
+  };
+}
+
+/** Starts the embedded broker where the configuration names none, while ClickHouse is being opened, and connects. */
 export async function startInfrastructure(
   context: RunContext,
   pipelines: readonly PipelineTopics[],
+  opening: Promise<OpenClickHouse>,
 ): Promise<Infrastructure> {
   const { config, clock, logger, metrics, env } = context;
-  const [broker, engine] = await Promise.all([ownBroker(context, pipelines), ownClickHouse(context)]);
+  const [broker, clickhouse] = await Promise.all([ownBroker(context, pipelines), opening]);
   const brokers = broker?.brokers ?? config.kafka.brokers;
   const gateAddress = broker?.gateAddress ?? config.kafka.gate;
   const isEmbeddedBroker = gateAddress !== '';
@@ -45,21 +68,14 @@ export async function startInfrastructure(
     { clock, logger, metrics, env },
   );
   const gate = isEmbeddedBroker ? await connectGate(gateAddress) : undefined;
-  const clickhouseUrl = engine?.url ?? config.clickhouse.url;
-  const password = readSecret(config.clickhouse.passwordRef, env);
-  const clickhouse = connectClickHouse({
-    url: clickhouseUrl,
-    user: config.clickhouse.user,
-    ...(password !== null && { password }),
-  });
   const forgetAddress = broker
     ? writeEmbeddedAddress(config.embedded.dataDir, { brokers, gate: gateAddress, pid: process.pid })
     : () => {};
   return {
     kafka,
     gate,
-    clickhouse,
-    clickhouseUrl,
+    clickhouse: clickhouse.client,
+    clickhouseUrl: clickhouse.url,
     brokers,
     isEmbeddedBroker,
     isFreshBroker: broker !== null,
@@ -68,8 +84,7 @@ export async function startInfrastructure(
       forgetAddress();
       await kafka.close();
       await gate?.close();
-      await clickhouse.close();
-      await Promise.all([broker?.stop(), engine?.stop()]);
+      await Promise.all([broker?.stop(), clickhouse.close()]);
     },
   };
 }

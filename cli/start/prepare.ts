@@ -1,3 +1,4 @@
+import type { ClickHouseClient } from '@clickhouse/client';
 import type { CheckpointStore } from '../../checkpoints/store.ts';
 import type { PipelineTopics } from '../../events/topics.ts';
 import type { NewTopic, Producer } from '../../kafka/contract.ts';
@@ -13,13 +14,18 @@ import { ownTopics } from './own-topics.ts';
 
 const retryMs = 1_000;
 
-/** What must be there before anything folds: tables, the epoch, topics, endpoints on record. Waits for a ClickHouse or broker that is away. */
+export interface PrepareOptions {
+  readonly running: readonly PipelineTopics[];
+  readonly store: CheckpointStore;
+  readonly archived: Archived;
+}
+
+/** What must be there before anything folds, besides the tables: the epoch, topics, endpoints on record. Waits for a broker that is away. */
 export async function prepare(
   context: RunContext,
   infrastructure: Infrastructure,
-  { running, store }: { readonly running: readonly PipelineTopics[]; readonly store: CheckpointStore },
+  { running, store, archived }: PrepareOptions,
 ): Promise<Epoch> {
-  const archived = await readArchived(context, infrastructure);
   const highest = Math.max(archived.incarnation, archived.epoch, await highestSnapshotEpoch(store, running));
   const epoch = chooseEpoch({ highest, archived: archived.incarnation }, infrastructure.isFreshBroker);
   context.logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
@@ -30,15 +36,19 @@ export async function prepare(
   return epoch;
 }
 
-interface Archived {
+/** What ClickHouse knows of before. */
+export interface Archived {
   readonly incarnation: number;
   readonly epoch: number;
   /** Endpoints that were added before. */
   readonly noted: ReadonlySet<string>;
 }
 
-/** Tables first: a database that was never migrated has no epoch. */
-async function readArchived({ config, clock, logger }: RunContext, { clickhouse }: Infrastructure): Promise<Archived> {
+/** Makes the tables first: a database that was never migrated has no epoch. Waits for a ClickHouse that is away. */
+export async function readArchived(
+  { config, clock, logger }: RunContext,
+  clickhouse: ClickHouseClient,
+): Promise<Archived> {
   const { database } = config.clickhouse;
   for (let isFirst = true; ; isFirst = false) {
     try {
@@ -66,7 +76,7 @@ async function createTopics(
   wanted: readonly NewTopic[],
 ): Promise<void> {
   if (kafka.admin) return kafka.admin.createTopics(wanted);
-  for (const { topic } of wanted) await producer.partitionCount(topic);
+  await Promise.all(wanted.map(({ topic }) => producer.partitionCount(topic)));
 }
 
 /** An endpoint is told of what is decided from its note on: so that is there before the first decision, whatever ends this process. */

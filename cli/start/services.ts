@@ -3,7 +3,6 @@ import { partitionOf } from '../../kafka/partitioner.ts';
 import { createClickHouseSink } from '../../sinks/clickhouse/sink.ts';
 import { createGenerator } from '../../sources/generator/generator.ts';
 import type { Service } from '../../telemetry/service.ts';
-import { amqpService } from './amqp-service.ts';
 import { httpService, liveService, type EdgeParts, type Page } from './edges.ts';
 import { owning } from './owning.ts';
 import { memberOf, type ServiceParts } from './parts.ts';
@@ -27,7 +26,7 @@ export const httpRecipe = (parts: EdgeParts, page: Page): ServiceRecipe => ({
 /** Every other service that can run here, in the order in which a drain stops them: live, inputs, tasks, sinks. */
 export function serviceRecipes(parts: ServiceParts, page: Page): readonly ServiceRecipe[] {
   const rules = { name: 'rules', build: () => rulesService(parts) };
-  const amqp = { name: 'amqp', build: () => amqpService(parts) };
+  const amqp = { name: 'amqp', build: async () => (await import('./amqp-service.ts')).amqpService(parts) };
   const webhook = { name: 'webhook', build: () => webhookService(parts) };
   return [
     { name: 'websocket', build: () => liveService(parts, page) },

@@ -42,6 +42,8 @@ interface Partition {
   nextOffset: bigint;
 }
 
+const topicsAtOnce = 4;
+
 export function createTopicStreams(options: TopicStreamsOptions): TopicStreams {
   const { reader } = options;
   const partitions = new Map<string, Partition>();
@@ -75,16 +77,19 @@ export function createTopicStreams(options: TopicStreamsOptions): TopicStreams {
   };
   return {
     async openMissing(startOf) {
-      for (const topic of options.topics) {
+      const openOne = async (tp: TopicPartition): Promise<void> => {
+        if (partitions.has(topicPartitionName(tp))) return;
+        const fromOffset = startOf(tp, await reader.bounds(tp));
+        const stream = reader.read(tp, fromOffset);
+        partitions.set(topicPartitionName(tp), { tp, stream, nextOffset: fromOffset });
+      };
+      const openTopic = async (topic: string): Promise<void> => {
         const count = await reader.partitionCount(topic);
-        for (let partition = 0; partition < count; partition++) {
-          const tp = { topic, partition };
-          if (partitions.has(topicPartitionName(tp))) continue;
-          const fromOffset = startOf(tp, await reader.bounds(tp));
-          const stream = reader.read(tp, fromOffset);
-          partitions.set(topicPartitionName(tp), { tp, stream, nextOffset: fromOffset });
-        }
-      }
+        await Promise.all(Array.from({ length: count }, (_, partition) => openOne({ topic, partition })));
+      };
+      // One after the other, some fifty answers of a broker are seconds; all at once, a broker that is away holds every thread.
+      for (let i = 0; i < options.topics.length; i += topicsAtOnce)
+        await Promise.all(options.topics.slice(i, i + topicsAtOnce).map(openTopic));
     },
     rewind(tp, fromOffset) {
       const partition = partitions.get(topicPartitionName(tp));

@@ -2,9 +2,9 @@
 // wired as `millrace start` does, in a process for the harness to kill. Configured by environment; reports its task's status over the
 // channel to its parent.
 import type { Page } from '../../cli/start/edges.ts';
-import { startInfrastructure } from '../../cli/start/infrastructure.ts';
+import { openClickHouse, startInfrastructure } from '../../cli/start/infrastructure.ts';
 import { openStore } from '../../cli/start/open-store.ts';
-import { prepare } from '../../cli/start/prepare.ts';
+import { prepare, readArchived } from '../../cli/start/prepare.ts';
 import { asRun } from '../../cli/start/routed.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
 import { supervise } from '../../cli/start/supervisor.ts';
@@ -37,9 +37,10 @@ const shards = Number(env['NUMBERED_SHARDS'] ?? 1);
 const byCard = { shardedBy: ({ cardId }: { readonly cardId: string }) => [cardId] } as unknown as Partial<AnyProcessor>;
 const processor: AnyProcessor = { ...one, shards, ...(env['NUMBERED_ROUTED'] === '1' && byCard) };
 const running = asRun(processor);
-const infrastructure = await startInfrastructure(context, running);
+const infrastructure = await startInfrastructure(context, running, openClickHouse(context));
 const store = await openStore(context, () => Promise.resolve(infrastructure.clickhouse));
-const epoch = await prepare(context, infrastructure, { running, store });
+const archived = await readArchived(context, infrastructure.clickhouse);
+const epoch = await prepare(context, infrastructure, { running, store, archived });
 const recipes = serviceRecipes({ ...context, infrastructure, epoch, store, processors: running }, {} as Page);
 const services = recipes
   .filter(({ name }) => ['webhook', 'clickhouse', ...running.map((each) => each.name)].includes(name))
