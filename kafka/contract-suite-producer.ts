@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { topicPartitionName } from '../sources/source.ts';
 import { numbered, readCount, until, values, type Bench } from './contract-suite.ts';
-import type { ProduceGate } from './contract.ts';
+import { messageOf, type OutText, type ProduceGate } from './contract.ts';
 
 /** Producing: order, positions, a full queue, failing for good, the gate. */
 export function producerSuite(given: () => Bench): void {
@@ -21,6 +21,38 @@ export function producerSuite(given: () => Bench): void {
     const reader = await given().kafka.reader({ fetchWaitMs: 5 });
     const read = values(await readCount(reader.read(p0, 0n), 350));
     expect(read).toEqual(numbered(p0, 350).map(({ value }) => String(value)));
+    await Promise.all([producer.close(), reader.close()]);
+  });
+
+  test('sends parts of a block in order, between messages, and beyond what the queue holds', async () => {
+    const topic = given().newTopic();
+    const producer = await given().kafka.producer();
+    expect(await producer.partitionCount(topic)).toBe(4);
+    const tp = { topic, partition: 0 };
+    const block = Buffer.from('value-0value-1value-2value-3');
+    const texts = [0, 1, 2, 3].map((i) => ({ topic, key: `key-${i}`, block, start: 7 * i, end: 7 * i + 7 }));
+    const send = (messages: readonly OutText[], partitions: ArrayLike<number>): Promise<unknown> =>
+      producer.sendTexts
+        ? producer.sendTexts(messages, partitions)
+        : producer.send(messages.map((message, i) => messageOf(message, partitions[i] as number)));
+    const many = Array.from({ length: 60_000 }, () => texts[0] as OutText); // the queue holds 50,000
+    const toPartition = (partition: number) => new Int32Array(many.length).fill(partition);
+    await Promise.all([
+      send(texts.slice(0, 2), [0, 0]),
+      producer.send(numbered(tp, 1, 2)),
+      send(texts.slice(3), [0]),
+      send([], []),
+      send(many, toPartition(1)),
+      send(many.slice(0, 5), toPartition(1)),
+    ]);
+    expect(producer.pendingMessages()).toBe(0);
+    const reader = await given().kafka.reader({ fetchWaitMs: 5 });
+    expect(values(await readCount(reader.read(tp, 0n), 4))).toEqual(numbered(tp, 4).map(({ value }) => String(value)));
+    const bounds = await reader.bounds({ topic, partition: 1 });
+    expect(bounds.endOffset).toBe(60_005n);
+    const huge = { topic, key: 'k', block: Buffer.alloc(3 * 1024 * 1024), start: 0, end: 3 * 1024 * 1024 };
+    await expect(send([huge], [0])).rejects.toMatchObject({ code: 'kafka_message_too_large' });
+    await expect(send(texts, [0, 0, 0, 0])).rejects.toMatchObject({ code: 'kafka_message_too_large' });
     await Promise.all([producer.close(), reader.close()]);
   });
 

@@ -22,6 +22,20 @@ export interface OutMessage {
   readonly headers?: readonly Header[];
 }
 
+/** A message without headers whose value is `[start, end)` of a block that many share, and whose key is text. */
+export interface OutText {
+  readonly topic: string;
+  readonly key: string;
+  readonly block: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The same as a message by itself. */
+export const messageOf = ({ topic, key, block, start, end }: OutText, partition: number): OutMessage => ({
+  ...{ topic, partition, key: Buffer.from(key), value: block.subarray(start, end) },
+});
+
 export interface SentMessage {
   readonly topic: string;
   readonly partition: number;
@@ -37,6 +51,11 @@ export interface Producer {
   partitionCount(topic: string): Promise<number>;
   /** Resolves when every message is acknowledged, positions in the order given. Waits for the gate. An empty list resolves at once. */
   send(messages: readonly OutMessage[]): Promise<readonly SentMessage[]>;
+  /**
+   * As `send`, for many at once, message i to partition `partitions[i]`: nothing is made for each, and nobody hears where they went.
+   * Absent: `send` does it. The blocks may be read until it resolves.
+   */
+  sendTexts?(messages: readonly OutText[], partitions: ArrayLike<number>): Promise<void>;
   /** True while the gate of that partition is closed: an edge that may refuse (HTTP 429) asks first. */
   isGated(topicPartition: TopicPartition): boolean;
   /** Messages handed over and not yet acknowledged. */

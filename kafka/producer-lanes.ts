@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../sources/source.ts';
-import type { KafkaError, OutMessage, ProduceGate, SentMessage } from './contract.ts';
+import type { KafkaError, OutMessage, OutText, ProduceGate, SentMessage } from './contract.ts';
 
 /** One `send`: resolved when every message of it is acknowledged. */
 export interface SendCall {
@@ -25,6 +25,10 @@ export interface Lanes {
   offer(item: OutItem): void;
   /** The driver's queue has room again. */
   retryFull(): void;
+  /** Messages wait for room: who goes another way would overtake them. */
+  isWaiting(): boolean;
+  /** For calls whose messages do not come this way: as if they did. */
+  opened(call: SendCall): void;
   /** The call is resolved. */
   settled(call: SendCall): void;
   /** Rejects every call that is not resolved, waiting or handed over; later offers are rejected too. */
@@ -39,6 +43,8 @@ interface Lane {
 
 /** What the gate counts for a message: its bytes and 100 for what the broker keeps around it. */
 export const messageRoomBytes = ({ key, value }: OutMessage): number => (key?.length ?? 0) + (value?.length ?? 0) + 100;
+
+export const textRoomBytes = ({ key, start, end }: OutText): number => key.length + end - start + 100;
 
 /** `produce` gives false when the driver's queue is full: the message stays first in its line. */
 export function createLanes(gate: ProduceGate | undefined, produce: (item: OutItem) => boolean): Lanes {
@@ -94,6 +100,8 @@ export function createLanes(gate: ProduceGate | undefined, produce: (item: OutIt
       full.clear();
       for (const lane of lanes) drain(lane);
     },
+    isWaiting: () => full.size > 0,
+    opened: (call) => void open.add(call),
     settled: (call) => open.delete(call),
     rejectAll(error) {
       failure ??= error;

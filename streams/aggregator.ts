@@ -3,12 +3,12 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import { AlignedPlacement } from './aligned-placement.ts';
 import type { TimedEvent } from './batch.ts';
-import { KeyCounts, ownCopy, type Placement } from './placement.ts';
+import { HeldKeys, ownCopy, type Placement } from './placement.ts';
 import { SessionPlacement } from './session-placement.ts';
 import type { RecordTime } from './stage.ts';
 import type { View, ViewOutput } from './view.ts';
 import type { Missed } from './window-rows.ts';
-import type { EmitRow, WindowStore } from './window-store.ts';
+import type { EmitRows, WindowStore } from './window-store.ts';
 import { checkWindow } from './windows.ts';
 
 export interface AggregatorOptions<E> {
@@ -32,8 +32,10 @@ interface ViewPlan<E> {
   readonly view: View<E>;
   readonly placements: readonly Placement[];
   readonly missed: readonly ((startMs: number, endMs: number) => void)[];
-  readonly keys: KeyCounts;
+  readonly keys: HeldKeys;
   key: string;
+  /** See `HeldKeys`; −1: no cell holds the key. */
+  keyNumber: number;
   isOwn: boolean;
   /** The key is this task's. */
   isHere: boolean;
@@ -71,7 +73,7 @@ export class Aggregator<E extends TimedEvent> {
   }
 
   private planOf(view: View<E>): ViewPlan<E> {
-    const keys = new KeyCounts();
+    const keys = new HeldKeys();
     const common = { fields: view.fields, keys, allowedLatenessMs: this.options.allowedLatenessMs };
     const placements = view.outputs.map(({ window }) => {
       checkWindow(window);
@@ -87,6 +89,7 @@ export class Aggregator<E extends TimedEvent> {
       missed,
       keys,
       key: '',
+      keyNumber: -1,
       isOwn: false,
       isHere: true,
       values: view.fields.map(() => undefined),
@@ -99,15 +102,16 @@ export class Aggregator<E extends TimedEvent> {
     if (this.missed.length > 0) this.missed = [];
     const { owns } = this.options;
     for (const plan of this.plans) {
-      const { placements, missed } = plan;
+      const { placements, missed, keys } = plan;
       plan.key = plan.view.keyOf(event);
       if (owns) plan.isHere = owns(plan.key);
       if (!plan.isHere) continue;
       // Decoders give strings of their own; what a view makes of them may be a piece of one.
       plan.isOwn = plan.key === event.key;
+      plan.keyNumber = keys.numberOf(plan.key);
       readValues(plan, event);
       for (let i = 0; i < placements.length; i++)
-        (placements[i] as Placement).plan(plan.key, time, missed[i] as (typeof missed)[number]);
+        (placements[i] as Placement).plan(plan.key, plan.keyNumber, time, missed[i] as (typeof missed)[number]);
     }
   }
 
@@ -115,11 +119,11 @@ export class Aggregator<E extends TimedEvent> {
   hasRoom(): boolean {
     let newKeys = 0;
     let newCells = 0;
-    for (const { placements, keys, key, isHere } of this.plans) {
+    for (const { placements, keyNumber, isHere } of this.plans) {
       if (!isHere) continue;
       let needed = 0;
       for (let i = 0; i < placements.length; i++) needed += (placements[i] as Placement).needed;
-      if (needed > 0 && !keys.has(key)) newKeys++;
+      if (needed > 0 && keyNumber < 0) newKeys++;
       newCells += needed;
     }
     if (newCells === 0) return true;
@@ -143,12 +147,12 @@ export class Aggregator<E extends TimedEvent> {
   }
 
   /** Publishes and forgets the windows that take no more records at this watermark. */
-  drop(watermarkMs: number, emitterOf: (view: View<E>, output: ViewOutput) => EmitRow): void {
+  drop(watermarkMs: number, emitterOf: (view: View<E>, output: ViewOutput) => EmitRows): void {
     this.nextDropMs = Infinity;
     for (const { view, placements, keys } of this.plans) {
       placements.forEach(({ store }, i) => {
         if (watermarkMs >= store.nextDropMs)
-          store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), ({ key }) => {
+          store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), (key) => {
             keys.release(key);
             this.expired++;
           });
@@ -166,9 +170,8 @@ export class Aggregator<E extends TimedEvent> {
     let at = 0;
     for (const { placements, keys } of this.plans) {
       for (const { store } of placements) {
-        store.restore(saved[at++]);
+        store.restore(saved[at++], (key) => keys.hold(key));
         this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
-        for (const key of store.keys()) keys.hold(key);
       }
     }
   }

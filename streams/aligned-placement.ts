@@ -1,7 +1,6 @@
 import { type KeyedWindow, KeyedWindows } from './keyed-windows.ts';
-import { type OnMissed, type Placement, type PlacementOptions, addValues, initStates } from './placement.ts';
+import type { OnMissed, Placement, PlacementOptions } from './placement.ts';
 import type { RecordTime } from './stage.ts';
-import type { Cell } from './window-store.ts';
 import { type WindowSpec, overlapOf } from './windows.ts';
 
 //   hopping, size 3 × advance: an event is in three windows
@@ -23,21 +22,22 @@ export class AlignedPlacement<E> implements Placement {
   private count = 0;
   private readonly startMs: Float64Array;
   private readonly windows: (KeyedWindow | undefined)[];
-  private readonly cells: (Cell | undefined)[];
+  /** −1: the window does not hold the key. */
+  private readonly places: Int32Array;
 
   constructor(spec: Exclude<WindowSpec, { kind: 'session' }>, options: PlacementOptions<E>) {
     this.options = options;
-    this.store = new KeyedWindows(options.allowedLatenessMs);
+    this.store = new KeyedWindows(options.allowedLatenessMs, options.fields.length);
     this.sizeMs = spec.sizeMs;
     this.advanceMs = spec.kind === 'hopping' ? spec.advanceMs : spec.sizeMs;
     const overlap = overlapOf(spec);
     this.backMaxMs = (overlap - 1) * this.advanceMs;
     this.startMs = new Float64Array(overlap);
     this.windows = Array.from({ length: overlap }, () => undefined);
-    this.cells = Array.from({ length: overlap }, () => undefined);
+    this.places = new Int32Array(overlap);
   }
 
-  plan(key: string, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
+  plan(_key: string, keyNumber: number, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
     const { sizeMs, advanceMs, store } = this;
     const goneMs = watermarkMs - this.options.allowedLatenessMs;
     const newestMs = Math.floor(eventTimeMs / advanceMs) * advanceMs;
@@ -52,11 +52,11 @@ export class AlignedPlacement<E> implements Placement {
       }
       // Asked here first: a call would make an object of the start.
       const window = store.latest?.startMs === startMs ? store.latest : store.windowAt(startMs);
-      const cell = window?.cells.get(key);
-      if (!cell) this.needed++;
+      const place = window && keyNumber >= 0 ? window.cells.find(keyNumber) : -1;
+      if (place < 0) this.needed++;
       this.startMs[this.count] = startMs;
       this.windows[this.count] = window;
-      this.cells[this.count++] = cell;
+      this.places[this.count++] = place;
     }
   }
 
@@ -65,9 +65,10 @@ export class AlignedPlacement<E> implements Placement {
     const { fields } = this.options;
     for (let i = 0; i < this.count; i++) {
       const window = this.windows[i] ?? this.open(this.startMs[i] as number);
-      const cell = this.cells[i] ?? this.add(window, key);
-      addValues(fields, cell.states, values);
-      if (!cell.hasChanged) store.touch(window, cell);
+      let place = this.places[i] as number;
+      if (place < 0) place = this.add(window, key);
+      window.cells.addValues(fields, place, values);
+      if (!window.cells.hasChanged(place)) store.touch(window, place);
     }
     return this.count;
   }
@@ -76,8 +77,9 @@ export class AlignedPlacement<E> implements Placement {
     return this.store.openWindow(startMs, startMs + this.sizeMs);
   }
 
-  private add(window: KeyedWindow, key: string): Cell {
+  private add(window: KeyedWindow, key: string): number {
     const { fields, keys } = this.options;
-    return this.store.add(window, keys.hold(key), initStates(fields));
+    const keyNumber = keys.hold(key);
+    return this.store.add(window, keyNumber, keys.keyOf(keyNumber), fields);
   }
 }

@@ -33,6 +33,15 @@ export interface TimedEvent {
   readonly source: string;
   readonly eventTimeMs: number;
   readonly key: string;
+  /** Of some lent events: where the id stands, for who needs no string of it. */
+  readonly idBytes?: IdBytes | undefined;
+}
+
+/** `bytes[idStart, idEnd)`, plain ASCII. Good until the next event is decoded. */
+export interface IdBytes {
+  readonly bytes: Uint8Array;
+  readonly idStart: number;
+  readonly idEnd: number;
 }
 
 /** A record: an event and where it was read, which is record `index` of `batch` (its bytes are good until the entry is folded). */

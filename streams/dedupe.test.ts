@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { StreamBatch, TimedEvent } from './batch.ts';
 import { dedupe } from './dedupe.ts';
 import { EntryLog } from './entry-log.ts';
+import { RecordTime } from './stage.ts';
 
 const MINUTE = 60_000;
 const [batch] = new EntryLog().append({ clockMs: 0, records: [{ value: '' }] }).batches;
@@ -67,6 +68,22 @@ test('ids are told apart by source, and source and id cannot be shifted into eac
       ['c', 0, 1, 'ab'],
     ]),
   ).toEqual(['bc@0', 'c@0']);
+});
+
+test('an id that is only known by its bytes is the same id', () => {
+  const stage = dedupe<TimedEvent>({ horizonMs: MINUTE, idsMax: 10 });
+  expect(passedBy(stage, [['order-1', 0, 0]])).toHaveLength(1);
+  const bytes = Buffer.from('{"id":"order-1"}{"id":"order-2"}');
+  const lent = (idStart: number): TimedEvent =>
+    Object.defineProperty({ type: 't', source: 's', eventTimeMs: 0, key: 'k', idBytes: at(idStart) }, 'id', {
+      get: () => expect.unreachable('the id is not read'),
+    }) as unknown as TimedEvent;
+  const at = (idStart: number) => ({ bytes, idStart, idEnd: idStart + 'order-1'.length });
+  const time = Object.assign(new RecordTime(), { eventTimeMs: 0, watermarkMs: 0 });
+  const isFirst = (event: TimedEvent) => stage.steps?.isFirst(event, batch as NonNullable<typeof batch>, 0, time);
+  stage.steps?.open();
+  expect([isFirst(lent(7)), isFirst(lent(23)), isFirst(lent(23))]).toEqual([false, true, false]);
+  expect(stage.counters()).toEqual({ duplicate: 2, dedupe_ids: 2 });
 });
 
 test('among 300,000 similar ids none is taken for another', () => {

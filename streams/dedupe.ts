@@ -6,7 +6,7 @@
 import type { RecordBatch } from '../sources/source.ts';
 import type { Rejected, StreamBatch, TimedEvent } from './batch.ts';
 import { filterBatch } from './filter.ts';
-import { type Hash128, murmur128 } from './murmur.ts';
+import { type Hash128, murmur128, murmur128Ascii } from './murmur.ts';
 import { SeenIds, type SeenIdsState } from './seen-ids.ts';
 import { RecordTime, type Stage, stageOf } from './stage.ts';
 
@@ -68,6 +68,9 @@ class Dedupe<E extends TimedEvent> {
   private readonly hash: Hash128 = new Int32Array(4);
   /** Hash words of sources: a cache, it decides nothing. */
   private readonly sources = new Map<string, Hash128>();
+  /** Most events have the source of the one before. */
+  private lastSource: string | undefined;
+  private seed: Hash128 = new Int32Array(4);
 
   constructor(options: DedupeOptions) {
     this.options = options;
@@ -130,14 +133,23 @@ class Dedupe<E extends TimedEvent> {
   }
 
   private hashOf(event: TimedEvent): void {
-    let seed = this.sources.get(event.source);
+    const { source, idBytes } = event;
+    if (source !== this.lastSource) this.lookUp(source);
+    if (idBytes) murmur128Ascii(idBytes.bytes, idBytes.idStart, idBytes.idEnd, this.seed, this.hash);
+    else murmur128(event.id, this.seed, this.hash);
+  }
+
+  /** Makes `seed` that of the source. */
+  private lookUp(source: string): void {
+    let seed = this.sources.get(source);
     if (!seed) {
       seed = new Int32Array(4);
-      murmur128(event.source, new Int32Array(4), seed);
+      murmur128(source, new Int32Array(4), seed);
       if (this.sources.size >= SOURCES_MAX) this.sources.clear();
-      this.sources.set(event.source, seed);
+      this.sources.set(source, seed);
     }
-    murmur128(event.id, seed, this.hash);
+    this.lastSource = source;
+    this.seed = seed;
   }
 
   snapshot(): unknown {

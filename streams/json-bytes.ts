@@ -113,9 +113,23 @@ export class JsonBytes {
 
   /** What was written since the last call. It stays as it is; keeping it keeps its block. */
   take(): Uint8Array {
-    const written = this.bytes.subarray(this.from, this.at);
+    const { block, start } = this;
+    return block.subarray(start, this.cut());
+  }
+
+  /** The memory that holds what was written since the last `take` or `cut`, from `start` on. */
+  get block(): Uint8Array {
+    return this.bytes;
+  }
+
+  get start(): number {
+    return this.from;
+  }
+
+  /** As `take`, but only says where it ends. */
+  cut(): number {
     this.from = this.at;
-    return written;
+    return this.at;
   }
 
   private escaped(value: string): this {

@@ -3,7 +3,7 @@
 // session gets a tombstone, in the entry that publishes what it became part of: no fact is ever in two rows or, once published, in none.
 // Redelivery: none of it knows ids; duplicates were dropped before.
 import { SessionTimers, byStartThenKey } from './session-timers.ts';
-import type { Cell, EmitRow, WindowStore } from './window-store.ts';
+import type { Cell, EmitRows, WindowStore } from './window-store.ts';
 
 /** A published row that is part of a session with another start now, and where its tombstone is due. */
 interface Replaced {
@@ -114,7 +114,7 @@ export class KeyedSessions implements WindowStore {
     if (from.delete(session)) to.add(session);
   }
 
-  publish(upToMs: number, emit: EmitRow): void {
+  publish(upToMs: number, emit: EmitRows): void {
     if (this.corrected.size > 0) {
       for (const session of [...this.corrected].sort(byStartThenKey)) emitFinal(session, emit);
       this.corrected.clear();
@@ -124,22 +124,22 @@ export class KeyedSessions implements WindowStore {
     for (const session of this.closing.take(upToMs)) if (!session.isClosed) this.close(session, emit);
   }
 
-  publishProvisional(emit: EmitRow): void {
+  publishProvisional(emit: EmitRows): void {
     for (const session of [...this.changed].sort(byStartThenKey)) {
       const { key, states } = session;
       for (const replaced of session.replaces) {
-        if (replaced.isProvisionalDue) emit(replaced, { key, states }, 'replaced');
+        if (replaced.isProvisionalDue) emit.row(replaced, { key, states }, 'replaced');
         replaced.isProvisionalDue = false;
       }
       session.replaces = session.replaces.filter(({ isFinal }) => isFinal);
-      emit(session, session, 'provisional');
+      emit.row(session, session, 'provisional');
       session.hasChanged = false;
       session.shownEndMs = session.endMs;
     }
     this.changed.clear();
   }
 
-  drop(watermarkMs: number, emit: EmitRow, onDropped: (cell: Cell) => void): void {
+  drop(watermarkMs: number, emit: EmitRows, onDropped: (key: string) => void): void {
     for (const session of this.dropping.take(watermarkMs - this.allowedLatenessMs)) {
       if (!session.isClosed) this.close(session, emit);
       session.isGone = true;
@@ -147,11 +147,11 @@ export class KeyedSessions implements WindowStore {
       if (left.length > 0) this.sessionsOf.set(session.key, left);
       else this.sessionsOf.delete(session.key);
       this.cellCount--;
-      onDropped(session);
+      onDropped(session.key);
     }
   }
 
-  private close(session: Session, emit: EmitRow): void {
+  private close(session: Session, emit: EmitRows): void {
     session.isClosed = true;
     this.changed.delete(session);
     emitFinal(session, emit);
@@ -170,10 +170,6 @@ export class KeyedSessions implements WindowStore {
     this.dropping.add(session);
   }
 
-  *keys(): Generator<string> {
-    for (const [key, sessions] of this.sessionsOf) for (let i = 0; i < sessions.length; i++) yield key;
-  }
-
   snapshot(): unknown {
     return [...this.sessionsOf.values()].flat().map((session) => ({
       ...session,
@@ -181,8 +177,9 @@ export class KeyedSessions implements WindowStore {
     }));
   }
 
-  restore(state: unknown): void {
+  restore(state: unknown, onHeld: (key: string) => number): void {
     for (const session of state as readonly Session[]) {
+      onHeld(session.key);
       this.insert(session);
       if (session.hasChanged) this.changed.add(session);
     }
@@ -195,11 +192,12 @@ function noteReplaced(session: Session, from: Session): void {
   if (shownEndMs !== null) session.replaces.push({ startMs, endMs: shownEndMs, isFinal, isProvisionalDue: true });
 }
 
-function emitFinal(session: Session, emit: EmitRow): void {
+function emitFinal(session: Session, emit: EmitRows): void {
   const { key, states } = session;
-  for (const replaced of session.replaces) emit(replaced, { key, states }, replaced.isFinal ? 'tombstone' : 'replaced');
+  for (const replaced of session.replaces)
+    emit.row(replaced, { key, states }, replaced.isFinal ? 'tombstone' : 'replaced');
   session.replaces = [];
-  emit(session, session, session.isFinal ? 'corrected' : 'final');
+  emit.row(session, session, session.isFinal ? 'corrected' : 'final');
   session.isFinal = true;
   session.hasChanged = false;
   session.shownEndMs = session.endMs;

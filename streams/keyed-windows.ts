@@ -1,14 +1,14 @@
-// The keyed state of one output: for each window start a Map of keys, each with its aggregates.
+// The keyed state of one output: for each window start the cells of its keys.
 // Guarantees: a window is closed (published as final) once, corrected as often as it changes after that, and dropped only
 // when the watermark has passed its allowed lateness; rows come out by window start, then in the order in which keys came.
 // Redelivery: none of it knows ids; duplicates were dropped before.
+import type { NamedFields } from './window-rows.ts';
+import { WindowCells } from './window-cells.ts';
+import type { CellsWindow, EmitRows, WindowStore } from './window-store.ts';
 
-import type { Cell, EmitRow, WindowSpan, WindowStore } from './window-store.ts';
-
-export interface KeyedWindow extends WindowSpan {
-  readonly cells: Map<string, Cell>;
-  /** Cells with `hasChanged`, in the order in which they changed. */
-  changed: Cell[];
+export interface KeyedWindow extends CellsWindow {
+  /** Places that have changed, in the order in which they did. */
+  changed: number[];
   isClosed: boolean;
 }
 
@@ -18,33 +18,34 @@ export class KeyedWindows implements WindowStore {
   nextDropMs = Infinity;
   cellCount = 0;
   private readonly allowedLatenessMs: number;
+  private readonly fields: number;
   private readonly windows = new Map<number, KeyedWindow>();
   /** The two that were asked for last: events out of order go to and fro between two windows. */
   latest: KeyedWindow | undefined;
   private before: KeyedWindow | undefined;
   private corrected: KeyedWindow[] = [];
 
-  constructor(allowedLatenessMs: number) {
+  /** `fields`: how many aggregates a cell has. */
+  constructor(allowedLatenessMs: number, fields: number) {
     this.allowedLatenessMs = allowedLatenessMs;
+    this.fields = fields;
   }
 
-  /** A cell for a key that the window does not hold. */
-  add(window: KeyedWindow, key: string, states: unknown[]): Cell {
-    const cell = { key, states, isFinal: false, hasChanged: false };
-    window.cells.set(key, cell);
+  /** The place of a key that the window does not hold. */
+  add<E>(window: KeyedWindow, keyNumber: number, key: string, fields: NamedFields<E>): number {
     this.cellCount++;
-    return cell;
+    return window.cells.add(keyNumber, key, fields);
   }
 
-  /** To be called for a cell of the window whose states were changed. */
-  touch(window: KeyedWindow, cell: Cell): void {
-    if (cell.hasChanged) return;
+  /** To be called for a place of the window whose states were changed. */
+  touch(window: KeyedWindow, place: number): void {
+    if (window.cells.hasChanged(place)) return;
     if (window.isClosed && window.changed.length === 0) this.corrected.push(window);
-    cell.hasChanged = true;
-    window.changed.push(cell);
+    window.cells.setChanged(place);
+    window.changed.push(place);
   }
 
-  publish(upToMs: number, emit: EmitRow): void {
+  publish(upToMs: number, emit: EmitRows): void {
     if (this.corrected.length > 0) {
       for (const window of this.corrected.sort(byStart)) emitChanges(window, emit);
       this.corrected = [];
@@ -58,18 +59,18 @@ export class KeyedWindows implements WindowStore {
     }
   }
 
-  publishProvisional(emit: EmitRow): void {
+  publishProvisional(emit: EmitRows): void {
     for (const window of this.sorted()) {
       if (window.isClosed || window.changed.length === 0) continue;
-      for (const cell of window.changed) {
-        cell.hasChanged = false;
-        emit(window, cell, 'provisional');
+      for (const place of window.changed) {
+        window.cells.setShown(place);
+        emit.place(window, place, 'provisional');
       }
       window.changed = [];
     }
   }
 
-  drop(watermarkMs: number, emit: EmitRow, onDropped: (cell: Cell) => void): void {
+  drop(watermarkMs: number, emit: EmitRows, onDropped: (key: string) => void): void {
     if (watermarkMs < this.nextDropMs) return;
     this.nextDropMs = Infinity;
     for (const window of this.sorted()) {
@@ -80,8 +81,8 @@ export class KeyedWindows implements WindowStore {
       }
       if (!window.isClosed) close(window, emit);
       this.windows.delete(window.startMs);
-      this.cellCount -= window.cells.size;
-      for (const cell of window.cells.values()) onDropped(cell);
+      this.cellCount -= window.cells.count;
+      for (const key of window.cells.keys) onDropped(key);
     }
     this.latest = undefined;
     this.before = undefined;
@@ -101,7 +102,7 @@ export class KeyedWindows implements WindowStore {
   }
 
   openWindow(startMs: number, endMs: number): KeyedWindow {
-    const window: KeyedWindow = { startMs, endMs, cells: new Map(), changed: [], isClosed: false };
+    const window: KeyedWindow = { startMs, endMs, cells: new WindowCells(this.fields), changed: [], isClosed: false };
     this.windows.set(startMs, window);
     this.remember(window);
     this.nextCloseMs = Math.min(this.nextCloseMs, endMs);
@@ -113,31 +114,29 @@ export class KeyedWindows implements WindowStore {
     return [...this.windows.values()].sort(byStart);
   }
 
-  *keys(): Generator<string> {
-    for (const window of this.windows.values()) yield* window.cells.keys();
-  }
-
   snapshot(): unknown {
     return [...this.windows.values()].map(({ cells, changed, ...window }) => ({
       ...window,
-      keys: [...cells.keys()],
-      states: [...cells.values()].map((cell) => cell.states),
-      flags: Uint8Array.from([...cells.values()], (cell) => Number(cell.isFinal)),
-      changed: changed.map((cell) => cell.key),
+      keys: [...cells.keys],
+      states: cells.keys.map((_key, place) => cells.statesAt(place)),
+      flags: Uint8Array.from(cells.keys, (_key, place) => Number(cells.isFinal(place))),
+      changed: changed.map((place) => cells.keys[place]),
     }));
   }
 
-  restore(state: unknown): void {
+  restore(state: unknown, onHeld: (key: string) => number): void {
     for (const saved of state as readonly SavedWindow[]) {
       const window = this.openWindow(saved.startMs, saved.endMs);
       window.isClosed = saved.isClosed;
+      const places = new Map<string, number>();
       saved.keys.forEach((key, i) => {
-        // One state for each key: both come from the same Map.
-        const states = saved.states[i] as unknown[];
-        window.cells.set(key, { key, states, isFinal: saved.flags[i] === 1, hasChanged: false });
+        // One state for each key: both come from the same cells.
+        const place = window.cells.addSaved(onHeld(key), key, saved.states[i] as unknown[]);
+        if (saved.flags[i] === 1) window.cells.setFinal(place);
+        places.set(key, place);
       });
       this.cellCount += saved.keys.length;
-      for (const key of saved.changed) this.touch(window, window.cells.get(key) as Cell);
+      for (const key of saved.changed) this.touch(window, places.get(key) as number);
     }
     this.nextCloseMs = Math.min(Infinity, ...this.sorted().flatMap((w) => (w.isClosed ? [] : [w.endMs])));
   }
@@ -155,21 +154,21 @@ interface SavedWindow {
 
 const byStart = (a: KeyedWindow, b: KeyedWindow): number => a.startMs - b.startMs;
 
-function close(window: KeyedWindow, emit: EmitRow): void {
+function close(window: KeyedWindow, emit: EmitRows): void {
+  const { cells } = window;
   window.isClosed = true;
   window.changed = [];
-  for (const cell of window.cells.values()) {
-    cell.isFinal = true;
-    cell.hasChanged = false;
-    emit(window, cell, 'final');
+  for (let place = 0; place < cells.count; place++) {
+    cells.setFinal(place);
+    emit.place(window, place, 'final');
   }
 }
 
-function emitChanges(window: KeyedWindow, emit: EmitRow): void {
-  for (const cell of window.changed) {
-    cell.hasChanged = false;
-    emit(window, cell, cell.isFinal ? 'corrected' : 'final');
-    cell.isFinal = true;
+function emitChanges(window: KeyedWindow, emit: EmitRows): void {
+  const { cells } = window;
+  for (const place of window.changed) {
+    emit.place(window, place, cells.isFinal(place) ? 'corrected' : 'final');
+    cells.setFinal(place);
   }
   window.changed = [];
 }

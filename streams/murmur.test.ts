@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { murmur128 } from './murmur.ts';
+import { murmur128, murmur128Ascii } from './murmur.ts';
 
 describe('murmur128', () => {
   test('is the published function over UTF-16 text', () => {
@@ -13,6 +13,19 @@ describe('murmur128', () => {
         expect(hex(words)).toBe(hex(reference(Buffer.from(text, 'utf16le'), seed)));
       }),
       { examples: [['', 0]] },
+    );
+  });
+
+  test('is the same of the bytes of plain text, wherever they stand', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(127), { maxLength: 40 }), fc.nat(5), fc.integer(), (codes, before, seed) => {
+        const seeds = Int32Array.of(seed, seed + 1, seed + 2, seed + 3);
+        const [ofText, ofBytes] = [new Int32Array(4), new Int32Array(4)];
+        murmur128(String.fromCharCode(...codes), seeds, ofText);
+        const bytes = Uint8Array.from([...Array<number>(before).fill(77), ...codes, 77, 77, 77]);
+        murmur128Ascii(bytes, before, before + codes.length, seeds, ofBytes);
+        expect(ofBytes).toEqual(ofText);
+      }),
     );
   });
 

@@ -41,6 +41,33 @@ export function murmur128(text: string, seed: Hash128, out: Hash128): void {
   finish(h1, h2, h3, h4, length * 2, out);
 }
 
+/** As `murmur128` of the text that `bytes[start, end)` is, every byte below 128: no string is made. */
+export function murmur128Ascii(bytes: Uint8Array, start: number, end: number, seed: Hash128, out: Hash128): void {
+  let h1 = seed[0] as number;
+  let h2 = seed[1] as number;
+  let h3 = seed[2] as number;
+  let h4 = seed[3] as number;
+  let at = start;
+  for (; at + 8 <= end; at += 8) {
+    h1 ^= scramble1((bytes[at] as number) | ((bytes[at + 1] as number) << 16));
+    h1 = (Math.imul(rotate(h1, 19) + h2, 5) + 0x561ccd1b) | 0;
+    h2 ^= scramble2((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 16));
+    h2 = (Math.imul(rotate(h2, 17) + h3, 5) + 0x0bcaa747) | 0;
+    h3 ^= scramble3((bytes[at + 4] as number) | ((bytes[at + 5] as number) << 16));
+    h3 = (Math.imul(rotate(h3, 15) + h4, 5) + 0x96cd1c35) | 0;
+    h4 ^= scramble4((bytes[at + 6] as number) | ((bytes[at + 7] as number) << 16));
+    h4 = (Math.imul(rotate(h4, 13) + h1, 5) + 0x32ac3b17) | 0;
+  }
+  if (at < end) h1 ^= scramble1(pairAt(bytes, at, end));
+  if (at + 2 < end) h2 ^= scramble2(pairAt(bytes, at + 2, end));
+  if (at + 4 < end) h3 ^= scramble3(pairAt(bytes, at + 4, end));
+  if (at + 6 < end) h4 ^= scramble4(pairAt(bytes, at + 6, end));
+  finish(h1, h2, h3, h4, (end - start) * 2, out);
+}
+
+const pairAt = (bytes: Uint8Array, at: number, end: number): number =>
+  (bytes[at] as number) | (at + 1 < end ? (bytes[at + 1] as number) << 16 : 0);
+
 /** Two code units, those beyond the end as 0. */
 const wordAt = (text: string, at: number): number =>
   text.charCodeAt(at) | (at + 1 < text.length ? text.charCodeAt(at + 1) << 16 : 0);

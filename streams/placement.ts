@@ -10,7 +10,8 @@ export interface Placement {
   readonly store: WindowStore;
   /** Windows that `commit` must open. */
   readonly needed: number;
-  plan(key: string, time: RecordTime, onMissed: OnMissed): void;
+  /** `keyNumber`: of the `HeldKeys`, −1 where they do not hold the key. */
+  plan(key: string, keyNumber: number, time: RecordTime, onMissed: OnMissed): void;
   /** Returns to how many windows the values were added. */
   commit(key: string, values: readonly unknown[]): number;
 }
@@ -20,45 +21,56 @@ export type OnMissed = (startMs: number, endMs: number) => void;
 
 export interface PlacementOptions<E> {
   readonly fields: NamedFields<E>;
-  readonly keys: KeyCounts;
+  readonly keys: HeldKeys;
   readonly allowedLatenessMs: number;
 }
 
-/** How many cells hold each key. */
-export class KeyCounts {
+/** The keys that cells hold: each has a number of its own for as long as one does. Numbers are small, and used again. */
+export class HeldKeys {
   cellCount = 0;
-  private readonly held = new Map<string, HeldKey>();
+  private readonly numbers = new Map<string, number>();
+  /** By number. */
+  private readonly keys: string[] = [];
+  private readonly cells: number[] = [];
+  private readonly free: number[] = [];
 
   get keyCount(): number {
-    return this.held.size;
+    return this.numbers.size;
   }
 
-  has(key: string): boolean {
-    return this.held.has(key);
+  /** −1 where no cell holds it. */
+  numberOf(key: string): number {
+    return this.numbers.get(key) ?? -1;
   }
 
-  /** The key as state holds it: one string for all its cells. It must be its own copy. */
-  hold(key: string): string {
+  /** The key as state holds it: one string for all its cells. */
+  keyOf(keyNumber: number): string {
+    return this.keys[keyNumber] as string;
+  }
+
+  /** For one cell more. The key must be its own copy. */
+  hold(key: string): number {
     this.cellCount++;
-    const known = this.held.get(key);
-    if (known) {
-      known.cells++;
-      return known.key;
-    }
-    this.held.set(key, { key, cells: 1 });
-    return key;
+    const known = this.numbers.get(key);
+    const keyNumber = known ?? this.free.pop() ?? this.keys.length;
+    this.cells[keyNumber] = known === undefined ? 1 : (this.cells[keyNumber] as number) + 1;
+    if (known !== undefined) return known;
+    this.keys[keyNumber] = key;
+    this.numbers.set(key, keyNumber);
+    return keyNumber;
   }
 
   release(key: string): void {
+    const keyNumber = this.numbers.get(key);
+    if (keyNumber === undefined) return;
     this.cellCount--;
-    const known = this.held.get(key);
-    if (known && --known.cells === 0) this.held.delete(key);
+    const left = (this.cells[keyNumber] as number) - 1;
+    this.cells[keyNumber] = left;
+    if (left > 0) return;
+    this.numbers.delete(key);
+    this.keys[keyNumber] = '';
+    this.free.push(keyNumber);
   }
-}
-
-interface HeldKey {
-  readonly key: string;
-  cells: number;
 }
 
 export const initStates = <E>(fields: NamedFields<E>): unknown[] => fields.map(([, { aggregate }]) => aggregate.init());

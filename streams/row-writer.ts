@@ -18,11 +18,8 @@ export class RowWriter {
   }
 
   private remember(row: WindowRow): void {
-    const { output, windowStartMs, windowEndMs, state, complete, watermarkMs, clockMs } = row;
-    const rest = { windowStartMs, windowEndMs, state, complete, watermarkMs, clockMs };
     this.row = row;
-    this.head = bytesOf(`{"kind":"window","output":${JSON.stringify(output)},"key":`);
-    this.middle = bytesOf(`,${JSON.stringify(rest).slice(1, -1)},"values":{`);
+    ({ head: this.head, middle: this.middle } = commonBytes(row));
   }
 
   private members(values: Readonly<Record<string, unknown>>, into: JsonBytes): void {
@@ -54,6 +51,16 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const nothing = bytesOf('');
 const comma = bytesOf(',');
 const end = bytesOf('}}');
+
+/** What stands before the key of a row and between that and its values: what the rows of a window have in common. */
+export function commonBytes(row: Omit<WindowRow, 'kind' | 'key' | 'values' | 'withValues'>) {
+  const { output, windowStartMs, windowEndMs, state, complete, watermarkMs, clockMs } = row;
+  const rest = { windowStartMs, windowEndMs, state, complete, watermarkMs, clockMs };
+  return {
+    head: bytesOf(`{"kind":"window","output":${JSON.stringify(output)},"key":`),
+    middle: bytesOf(`,${JSON.stringify(rest).slice(1, -1)},"values":{`),
+  };
+}
 
 /** Whether two rows differ in key and values at most. */
 const isAlike = (a: WindowRow, b: WindowRow): boolean =>

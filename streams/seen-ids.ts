@@ -1,8 +1,8 @@
 /**
- * Which ids were seen, as 128-bit hashes in one open-addressing table of 32-bit words (20 bytes a slot, against some 80 in a
- * Set), each with the minute of event time that it belongs to. Minutes expire as a whole: their ids count as absent at once, and
- * their slots are swept when the table is rebuilt, so expiry costs O(1) an id. What it answers depends only on the calls made,
- * never on the layout.
+ * Which ids were seen, as 128-bit hashes, each with the minute of event time that it belongs to. They stand one behind the other in
+ * the order in which they came (20 bytes an id), and an open-addressing table of a hash word and a place (8 bytes a slot) finds
+ * them: an id that is new costs one look into memory. Minutes expire as a whole: their ids count as absent at once, and are swept
+ * when the rows are full, so expiry costs O(1) an id. What it answers depends only on the calls made, never on the layout.
  */
 export interface SeenIdsState {
   /** Four words an id. */
@@ -12,20 +12,32 @@ export interface SeenIdsState {
   readonly oldestMinute: number;
 }
 
-const EMPTY = -0x80000000;
-const FORGOTTEN = EMPTY + 1;
-const EVERYTHING = EMPTY + 2;
-const SLOTS_MIN = 1024;
+const FORGOTTEN = -0x80000000;
+const EVERYTHING = FORGOTTEN + 1;
+const ROWS_MIN = 1024;
+/** Rows for each live id after a sweep: what comes before the next one pays for it. */
+const ROWS_PER_LIVE = 1.7;
+/** Slots for each row: at most three in five are taken. */
+const SLOTS_PER_ROW = 5 / 3;
 
 export class SeenIds {
-  private slots = SLOTS_MIN;
-  private hashes = new Int32Array(SLOTS_MIN * 4);
-  private minutes = new Int32Array(SLOTS_MIN).fill(EMPTY);
-  /** Slots that are not empty, expired ones included. */
+  private rows = ROWS_MIN;
+  private hashes = new Int32Array(ROWS_MIN * 4);
+  private minutes = new Int32Array(ROWS_MIN);
+  /** Rows that are taken, by expired and forgotten ids as well. */
   private used = 0;
+  private slots = 0;
+  /** Second word of the hash and row + 1, in turn; 0: nobody's. */
+  private table: Int32Array = new Int32Array(0);
   private live = 0;
-  private liveOfMinute = new Map<number, number>();
+  private liveOfMinute = new Map<number, { count: number }>();
+  private lastMinute = EVERYTHING;
+  private ofLastMinute = { count: 0 };
   private oldestMinute = EVERYTHING;
+
+  constructor() {
+    this.make(ROWS_MIN);
+  }
 
   /** Ids that are remembered now. */
   get size(): number {
@@ -39,90 +51,113 @@ export class SeenIds {
   /** Remembers an id that `has` does not know. Minutes already expired are not remembered. */
   add(hash: Int32Array, minute: number): void {
     if (minute < this.oldestMinute) return;
-    if (this.used >= this.slots * 0.6) this.rebuild();
-    this.insert(hash, 0, minute);
+    if (this.used === this.rows) this.sweep();
+    this.append(hash, 0, minute);
     this.live++;
-    this.liveOfMinute.set(minute, (this.liveOfMinute.get(minute) ?? 0) + 1);
+    this.countOf(minute).count++;
   }
 
   forget(hash: Int32Array): void {
-    const slot = this.find(hash);
-    if (slot < 0) return;
-    const minute = this.minutes[slot] as number;
-    this.minutes[slot] = FORGOTTEN;
+    const row = this.find(hash);
+    if (row < 0) return;
+    this.countOf(this.minutes[row] as number).count--;
+    this.minutes[row] = FORGOTTEN;
     this.live--;
-    this.liveOfMinute.set(minute, (this.liveOfMinute.get(minute) ?? 1) - 1);
   }
 
   /** All ids of minutes before `oldestMinute` are unknown from now on. It never goes back. */
   expireBefore(oldestMinute: number): void {
     if (oldestMinute <= this.oldestMinute) return;
     this.oldestMinute = oldestMinute;
-    for (const [minute, count] of this.liveOfMinute) {
+    for (const [minute, { count }] of this.liveOfMinute) {
       if (minute >= oldestMinute) continue;
       this.live -= count;
       this.liveOfMinute.delete(minute);
     }
+    this.lastMinute = EVERYTHING;
   }
 
   /** The live ids, compact. */
   snapshot(): SeenIdsState {
     const hashes = new Int32Array(this.live * 4);
     const minutes = new Int32Array(this.live);
-    let count = 0;
-    for (let slot = 0; slot < this.slots; slot++) {
-      const minute = this.minutes[slot] as number;
+    let to = 0;
+    for (let row = 0; row < this.used; row++) {
+      const minute = this.minutes[row] as number;
       if (minute < this.oldestMinute) continue;
-      hashes.set(this.hashes.subarray(slot * 4, slot * 4 + 4), count * 4);
-      minutes[count++] = minute;
+      for (let word = 0; word < 4; word++) hashes[to * 4 + word] = this.hashes[row * 4 + word] as number;
+      minutes[to++] = minute;
     }
     return { hashes, minutes, oldestMinute: this.oldestMinute };
   }
 
   restore({ hashes, minutes, oldestMinute }: SeenIdsState): void {
     this.oldestMinute = oldestMinute;
-    this.live = minutes.length;
+    this.lastMinute = EVERYTHING;
     this.liveOfMinute = new Map();
-    for (const minute of minutes) this.liveOfMinute.set(minute, (this.liveOfMinute.get(minute) ?? 0) + 1);
+    for (const minute of minutes) this.countOf(minute).count++;
     this.fill(hashes, minutes);
   }
 
   private find(hash: Int32Array): number {
-    const { hashes, minutes, oldestMinute } = this;
-    const mask = this.slots - 1;
+    const { table, hashes } = this;
     const a = hash[0] as number;
     const b = hash[1] as number;
-    const c = hash[2] as number;
-    const d = hash[3] as number;
-    for (let slot = a & mask; minutes[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      const at = slot * 4;
-      if (hashes[at] !== a || hashes[at + 1] !== b || hashes[at + 2] !== c || hashes[at + 3] !== d) continue;
-      if ((minutes[slot] as number) >= oldestMinute) return slot;
+    const last = table.length - 2;
+    for (let at = this.slotOf(a); table[at + 1] !== 0; at = at === last ? 0 : at + 2) {
+      if (table[at] !== b) continue;
+      const row = (table[at + 1] as number) - 1;
+      const from = row * 4;
+      if (hashes[from] !== a || hashes[from + 2] !== hash[2] || hashes[from + 3] !== hash[3]) continue;
+      if ((this.minutes[row] as number) >= this.oldestMinute) return row;
     }
     return -1;
   }
 
-  private insert(words: Int32Array, from: number, minute: number): void {
-    const mask = this.slots - 1;
-    let slot = (words[from] as number) & mask;
-    while (this.minutes[slot] !== EMPTY) slot = (slot + 1) & mask;
-    for (let i = 0; i < 4; i++) this.hashes[slot * 4 + i] = words[from + i] as number;
-    this.minutes[slot] = minute;
-    this.used++;
+  /** Where in the table a search begins: the first word as a share of all slots. */
+  private slotOf(word: number): number {
+    return Math.floor(((word >>> 0) * this.slots) / 2 ** 32) * 2;
   }
 
-  /** Sweeps what has expired, and grows or shrinks so that the live ids fill at most 30 %. */
-  private rebuild(): void {
+  private append(words: Int32Array, from: number, minute: number): void {
+    const { table, hashes } = this;
+    const row = this.used++;
+    for (let word = 0; word < 4; word++) hashes[row * 4 + word] = words[from + word] as number;
+    this.minutes[row] = minute;
+    const last = table.length - 2;
+    let at = this.slotOf(words[from] as number);
+    while (table[at + 1] !== 0) at = at === last ? 0 : at + 2;
+    table[at] = words[from + 1] as number;
+    table[at + 1] = row + 1;
+  }
+
+  private countOf(minute: number): { count: number } {
+    if (minute === this.lastMinute) return this.ofLastMinute;
+    let known = this.liveOfMinute.get(minute);
+    if (!known) this.liveOfMinute.set(minute, (known = { count: 0 }));
+    this.lastMinute = minute;
+    this.ofLastMinute = known;
+    return known;
+  }
+
+  /** Lets go of what has expired, and grows or shrinks to what is left. */
+  private sweep(): void {
     const { hashes, minutes } = this.snapshot();
     this.fill(hashes, minutes);
   }
 
   private fill(hashes: Int32Array, minutes: Int32Array): void {
-    this.slots = SLOTS_MIN;
-    while (this.slots * 0.3 < minutes.length) this.slots *= 2;
-    this.hashes = new Int32Array(this.slots * 4);
-    this.minutes = new Int32Array(this.slots).fill(EMPTY);
+    this.make(Math.max(ROWS_MIN, Math.ceil(minutes.length * ROWS_PER_LIVE)));
+    this.live = minutes.length;
+    for (let row = 0; row < minutes.length; row++) this.append(hashes, row * 4, minutes[row] as number);
+  }
+
+  private make(rows: number): void {
+    this.rows = rows;
+    this.hashes = new Int32Array(rows * 4);
+    this.minutes = new Int32Array(rows);
     this.used = 0;
-    for (let i = 0; i < minutes.length; i++) this.insert(hashes, i * 4, minutes[i] as number);
+    this.slots = Math.ceil(rows * SLOTS_PER_ROW);
+    this.table = new Int32Array(this.slots * 2);
   }
 }

@@ -30,7 +30,7 @@ export class SessionPlacement<E> implements Placement {
       options.fields.forEach(([, { aggregate }], f) => (into[f] = aggregate.merge(into[f], from[f])));
   }
 
-  plan(key: string, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
+  plan(key: string, _keyNumber: number, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
     const goneMs = watermarkMs - this.options.allowedLatenessMs;
     const endMs = eventTimeMs + this.gapMs;
     this.startMs = eventTimeMs;
@@ -54,6 +54,6 @@ export class SessionPlacement<E> implements Placement {
 
   private open(key: string, startMs: number, endMs: number): Session {
     const { fields, keys } = this.options;
-    return this.store.open(keys.hold(key), startMs, endMs, initStates(fields));
+    return this.store.open(keys.keyOf(keys.hold(key)), startMs, endMs, initStates(fields));
   }
 }

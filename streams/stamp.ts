@@ -48,19 +48,37 @@ function stampAll<E>(
     revision,
     producer: { pipeline, version, shard, epoch, orderOffset, entryId },
   });
-  const beforeIndex = `,${common.slice(1, -2)},"index":`;
-  const beforeIndexBytes = encoder.encode(beforeIndex);
+  const beforeIndex = encoder.encode(`,${common.slice(1, -2)},"index":`);
   return outputs.map((output, index) => {
-    const { topic, key, partition } = output;
-    const to = partition === undefined ? { topic, key } : { topic, key, partition };
-    if (output.writeBody) {
-      output.writeBody(written);
-      written.reopen().raw(beforeIndexBytes).number(index).ascii('}}');
-      return { ...to, value: written.take() };
-    }
-    const text = `${JSON.stringify(output.body).slice(0, -1)}${beforeIndex}${index}}}`;
-    return { ...to, value: encoder.encode(text) };
+    if (output.writeBody) output.writeBody(written);
+    else written.value(output.body);
+    written.reopen().raw(beforeIndex).number(index).ascii('}}');
+    return new Stamped(output, written);
   });
+}
+
+/** An output as bytes within a block that many share; a view of it is only made for who asks. */
+class Stamped implements FoldOutput {
+  readonly topic: string;
+  readonly key: string;
+  readonly partition: number | undefined;
+  readonly block: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+
+  /** Takes what was written. */
+  constructor({ topic, key, partition }: Output, written: JsonBytes) {
+    this.topic = topic;
+    this.key = key;
+    this.partition = partition;
+    this.block = written.block;
+    this.start = written.start;
+    this.end = written.cut();
+  }
+
+  get value(): Uint8Array {
+    return this.block.subarray(this.start, this.end);
+  }
 }
 
 /** Keeps, of each topic and identity, the last, in the place of the last. */

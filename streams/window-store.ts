@@ -1,6 +1,8 @@
+import type { WindowCells } from './window-cells.ts';
+
 /** What the windows of one output have in common, whatever their kind: when they are published and when they go. */
 
-/** The aggregates of one key in one window. */
+/** The aggregates of one key in one session. */
 export interface Cell {
   readonly key: string;
   states: unknown[];
@@ -17,20 +19,30 @@ export interface WindowSpan {
 
 /** `replaced` and `tombstone`: the row at that start exists no longer, among the provisional rows and among the others. */
 export type RowState = 'provisional' | 'final' | 'corrected' | 'replaced' | 'tombstone';
-export type EmitRow = (window: WindowSpan, cell: Pick<Cell, 'key' | 'states'>, state: RowState) => void;
+/** Told of each row that is published. */
+export interface EmitRows {
+  /** Of a session. */
+  row(window: WindowSpan, cell: Pick<Cell, 'key' | 'states'>, state: RowState): void;
+  /** Of an aligned window, by place: its states must stay as they are until the entry is told. */
+  place(window: CellsWindow, place: number, state: RowState): void;
+}
+
+/** A window and its cells. */
+export interface CellsWindow extends WindowSpan {
+  readonly cells: WindowCells;
+}
 
 export interface WindowStore {
   /** At no lower watermark has `drop` something to do: what keeps the watermark cheap. */
   readonly nextDropMs: number;
   readonly cellCount: number;
   /** Emits the changes of closed windows, then closes those that end at or before `upToMs`. To be called once an entry. */
-  publish(upToMs: number, emit: EmitRow): void;
+  publish(upToMs: number, emit: EmitRows): void;
   /** Emits what has changed in open windows since it was last emitted. */
-  publishProvisional(emit: EmitRow): void;
+  publishProvisional(emit: EmitRows): void;
   /** Forgets the windows that take no more records at this watermark, closing them first; `publish` still emits their last changes. */
-  drop(watermarkMs: number, emit: EmitRow, onDropped: (cell: Cell) => void): void;
-  /** Every cell's key, for who counts them. */
-  keys(): Iterable<string>;
+  drop(watermarkMs: number, emit: EmitRows, onDropped: (key: string) => void): void;
   snapshot(): unknown;
-  restore(state: unknown): void;
+  /** `onHeld` is told the key of each cell, and gives its number (see `HeldKeys`). */
+  restore(state: unknown, onHeld: (key: string) => number): void;
 }

@@ -12,7 +12,8 @@ import { type RecordSteps, RecordTime, type Stage, stageOf } from './stage.ts';
 import { type EntryEnd, endRow, lateIdentity, lateRow, refusal } from './window-rows.ts';
 import { type WindowRow, windowIdentity, windowRow } from './window-rows.ts';
 import type { View, ViewOutput } from './view.ts';
-import type { EmitRow } from './window-store.ts';
+import { RunOutput, WindowRun } from './window-run.ts';
+import type { EmitRows, RowState } from './window-store.ts';
 
 export interface WindowedOptions<E> {
   readonly views: readonly View<E>[];
@@ -62,8 +63,8 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
   private clockMs = 0;
   private outputs: Output[] = [];
   private rejected: Rejected[] = [];
-  /** Rows of windows that went before the entry's end was known. */
-  private readonly early: { readonly row: WindowRow; readonly output: ViewOutput }[] = [];
+  /** Of rows of windows that went before the entry's end was known. */
+  private readonly early: ((end: EntryEnd) => void)[] = [];
 
   constructor(options: WindowedOptions<E>) {
     this.options = options;
@@ -111,7 +112,7 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
   }
 
   close(batch: StreamBatch<E>): StreamBatch<E> {
-    for (const { row, output } of this.early) endRow(row, output.window, batch);
+    for (const endsAt of this.early) endsAt(batch);
     this.publish(batch);
     if (batch.endWatermarkMs >= this.aggregator.nextDropMs) this.drop(batch.endWatermarkMs, batch);
     return { ...batch, outputs: joined(batch.outputs, this.outputs), rejected: joined(batch.rejected, this.rejected) };
@@ -142,14 +143,28 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
   }
 
   /** `end` null: it is not known yet. */
-  private emitter(view: View<E>, output: ViewOutput, end: EntryEnd | null): EmitRow {
-    const { topics } = this.options;
-    const at = { clockMs: this.clockMs, end: end ?? noEnd };
-    return (window, cell, state) => {
-      const body = windowRow(output, view.fields, at, window, cell, state);
-      if (!end) this.early.push({ row: body, output });
-      const topic = state === 'provisional' || state === 'replaced' ? topics.provisional : topics.windows;
-      this.outputs.push(new WindowOutput(topic, body, output.window.kind !== 'session', this.writer));
+  private emitter(view: View<E>, output: ViewOutput, end: EntryEnd | null): EmitRows {
+    const { clockMs, outputs, writer } = this;
+    const topicOf = (state: RowState): string =>
+      state === 'provisional' || state === 'replaced' ? this.options.topics.provisional : this.options.topics.windows;
+    const at = { clockMs, end: end ?? noEnd };
+    let run: WindowRun | undefined;
+    return {
+      row: (window, cell, state) => {
+        const row = windowRow(output, view.fields, at, window, cell, state);
+        if (!end) this.early.push((known) => endRow(row, output.window, known));
+        outputs.push(new SessionOutput(topicOf(state), row, writer));
+      },
+      place: (window, place, state) => {
+        if (run?.window !== window || run.state !== state) {
+          const { fields } = view;
+          const made = new WindowRun({ topic: topicOf(state), output, fields, window, state, clockMs, writer });
+          if (end) made.endsAt(end);
+          else this.early.push((known) => made.endsAt(known));
+          run = made;
+        }
+        outputs.push(new RunOutput(run, place));
+      },
     };
   }
 
@@ -178,19 +193,16 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
   }
 }
 
-/** A window row on its way; the identity is only made when it is asked for. */
-class WindowOutput implements Output {
+/** A session's row on its way; one may be replaced in the same entry. The identity is only made when it is asked for. */
+class SessionOutput implements Output {
   readonly topic: string;
   readonly key: string;
-  /** Aligned windows tell a row once an entry; of sessions a row may be replaced at once. */
-  readonly isOnly: boolean;
   readonly body: WindowRow;
   private readonly writer: RowWriter;
 
-  constructor(topic: string, body: WindowRow, isOnly: boolean, writer: RowWriter) {
+  constructor(topic: string, body: WindowRow, writer: RowWriter) {
     this.topic = topic;
     this.key = body.key;
-    this.isOnly = isOnly;
     this.body = body;
     this.writer = writer;
   }

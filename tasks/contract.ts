@@ -90,8 +90,12 @@ export interface FoldOutput {
   readonly topic: string;
   readonly key: string;
   /** Absent: the key decides. */
-  readonly partition?: number;
+  readonly partition?: number | undefined;
   readonly value: Uint8Array;
+  /** Where `value` is made anew each time: it is `[start, end)` of this, for who copies it anyway. */
+  readonly block?: Uint8Array;
+  readonly start?: number;
+  readonly end?: number;
 }
 
 /** A pipeline as a task sees it. Pure: no clock, randomness, I/O or Promise. A throw parks the task. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutMessage, Producer } from '../kafka/contract.ts';
+import type { OutMessage, OutText, Producer } from '../kafka/contract.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createOutputs } from './outputs.ts';
 
@@ -63,6 +63,37 @@ describe('the outputs of a task', () => {
     await answer();
     await expect.poll(() => outputs.failure()).toMatchObject({ code: 'produce_failed' });
     expect(outputs.isAckedBefore(2n)).toBe(false);
+    outputs.close();
+  });
+  it('are handed over as parts of their blocks to a producer that takes these', async () => {
+    const block = Buffer.from('abcdef');
+    const part = (start: number, end: number) => ({
+      ...{ topic: 'results', key: `k${start}`, block, start, end },
+      get value(): Uint8Array {
+        return expect.unreachable('no view of it is made');
+      },
+    });
+    const sends: string[][] = [];
+    const sendTexts = async (messages: readonly OutText[], partitions: ArrayLike<number>): Promise<void> => {
+      const told = messages.map(({ key, block: from, start, end }, i) => {
+        return `${partitions[i]} ${key} ${Buffer.from(from.subarray(start, end)).toString()}`;
+      });
+      sends.push(told);
+    };
+    const acked: number[] = [];
+    const outputs = createOutputs({
+      ...{
+        producer: { sendTexts } as unknown as Producer,
+        partitionFor: (_topic, key) => key.length,
+        clock: systemClock,
+      },
+      ...{ failpoint: () => {}, messagesMax: 4, bytesMax: 1e6, onAcked: (count) => void acked.push(count) },
+    });
+    outputs.push(1n, [part(0, 2), { ...output(65), partition: 7 }]);
+    outputs.push(2n, [part(2, 6)]);
+    await expect.poll(() => outputs.pending()).toBe(0);
+    expect(sends.flat()).toEqual(['2 k0 ab', '7 k65 A', '2 k2 cdef']);
+    expect([acked.reduce((sum, count) => sum + count, 0), outputs.isAckedBefore(3n)]).toEqual([3, true]);
     outputs.close();
   });
   it('have no room beyond their bound', () => {

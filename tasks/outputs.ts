@@ -1,4 +1,4 @@
-import type { OutMessage, Producer } from '../kafka/contract.ts';
+import { messageOf, type OutText, type Producer } from '../kafka/contract.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { FoldOutput } from './contract.ts';
 import type { Failpoint } from './failpoint.ts';
@@ -35,36 +35,37 @@ export interface OutputsOptions {
   readonly onAcked: (messages: number) => void;
 }
 
+/** The outputs of one entry that are not acknowledged: those from `next` on. */
 interface Waiting {
   readonly orderOffset: bigint;
-  readonly message: OutMessage;
-  readonly bytes: number;
+  readonly outputs: readonly FoldOutput[];
+  next: number;
 }
 
 const sendMessagesMax = 2_000;
 const retryMs = 250;
+/** What the broker and the line keep around a message. */
+const overheadBytes = 100;
 
 export function createOutputs(options: OutputsOptions): Outputs {
-  const { producer, clock, failpoint } = options;
+  const { clock, failpoint } = options;
   const wake = createWake(clock);
-  let queue: Waiting[] = [];
-  let bytes = 0;
+  const queue = new Queue();
   let failure: Error | null = null;
   let isClosed = false;
 
-  const sendFirst = async (chunk: readonly Waiting[]): Promise<void> => {
-    const sent = producer.send(chunk.map((waiting) => waiting.message));
+  const sendFirst = async (chunk: readonly OutText[]): Promise<void> => {
+    const sent = send(options, chunk);
     sent.catch(() => undefined);
     await failpoint('mid-output');
     await sent;
     await failpoint('after-output');
-    queue = queue.slice(chunk.length);
-    for (const waiting of chunk) bytes -= waiting.bytes;
+    queue.shift(chunk);
     options.onAcked(chunk.length);
   };
   const sender = async (): Promise<void> => {
     while (!isClosed && !failure) {
-      const chunk = queue.slice(0, sendMessagesMax);
+      const chunk = queue.first(sendMessagesMax);
       if (chunk.length === 0) {
         await wake.wait(60_000);
         continue;
@@ -82,21 +83,83 @@ export function createOutputs(options: OutputsOptions): Outputs {
 
   return {
     push(orderOffset, outputs) {
-      for (const { topic, key, value, partition = options.partitionFor(topic, key) } of outputs) {
-        const message = { topic, partition, key: Buffer.from(key), value };
-        const size = value.length + key.length + 100;
-        queue.push({ orderOffset, message, bytes: size });
-        bytes += size;
-      }
-      if (outputs.length > 0) wake.wake();
+      if (outputs.length === 0) return;
+      queue.push(orderOffset, outputs);
+      wake.wake();
     },
-    hasRoom: () => queue.length < options.messagesMax && bytes < options.bytesMax,
-    isAckedBefore: (orderOffset) => queue.length === 0 || (queue[0]?.orderOffset ?? orderOffset) >= orderOffset,
-    pending: () => queue.length,
+    hasRoom: () => queue.messages < options.messagesMax && queue.bytes < options.bytesMax,
+    isAckedBefore: (orderOffset) => (queue.firstOffset() ?? orderOffset) >= orderOffset,
+    pending: () => queue.messages,
     failure: () => failure,
     close() {
       isClosed = true;
       wake.wake();
     },
   };
+}
+
+/** Outputs as they were folded, entry by entry: nothing is made for each. */
+class Queue {
+  messages = 0;
+  bytes = 0;
+  private entries: Waiting[] = [];
+
+  push(orderOffset: bigint, outputs: readonly FoldOutput[]): void {
+    this.entries.push({ orderOffset, outputs, next: 0 });
+    this.messages += outputs.length;
+    for (const output of outputs) this.bytes += sizeOf(output);
+  }
+
+  /** The first `most` messages. */
+  first(most: number): Text[] {
+    const chunk: Text[] = [];
+    for (const { outputs, next } of this.entries) {
+      const until = Math.min(outputs.length, next + most - chunk.length);
+      for (let i = next; i < until; i++) chunk.push(textOf(outputs[i] as FoldOutput));
+      if (chunk.length === most) break;
+    }
+    return chunk;
+  }
+
+  /** The first ones are acknowledged: `chunk`. */
+  shift(chunk: readonly Text[]): void {
+    for (const text of chunk) this.bytes -= sizeOf(text);
+    this.messages -= chunk.length;
+    for (let left = chunk.length; left > 0;) {
+      const [entry] = this.entries as [Waiting];
+      const taken = Math.min(left, entry.outputs.length - entry.next);
+      entry.next += taken;
+      left -= taken;
+      if (entry.next === entry.outputs.length) this.entries.shift();
+    }
+  }
+
+  firstOffset(): bigint | undefined {
+    return this.entries[0]?.orderOffset;
+  }
+}
+
+/** An output whose value lies in a block. */
+interface Text extends OutText {
+  readonly partition?: number | undefined;
+}
+
+function textOf(output: FoldOutput): Text {
+  if (isText(output)) return output;
+  const { topic, key, partition, value } = output;
+  return { topic, key, partition, block: value, start: 0, end: value.length };
+}
+
+const isText = (output: FoldOutput): output is FoldOutput & OutText => output.block !== undefined;
+
+function sizeOf(output: FoldOutput | Text): number {
+  const { start, end } = output;
+  const length = start === undefined || end === undefined ? (output as FoldOutput).value.length : end - start;
+  return length + output.key.length + overheadBytes;
+}
+
+async function send({ producer, partitionFor }: OutputsOptions, chunk: readonly Text[]): Promise<void> {
+  const partitions = Int32Array.from(chunk, ({ topic, key, partition = partitionFor(topic, key) }) => partition);
+  if (producer.sendTexts) return producer.sendTexts(chunk, partitions);
+  await producer.send(chunk.map((text, i) => messageOf(text, partitions[i] as number)));
 }

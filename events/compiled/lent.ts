@@ -3,8 +3,11 @@ import type { ReadAscii } from './texts.ts';
 
 /** What the lent events of one decoder have in common. */
 export interface Lent {
-  /** An event without fields: all are of one class, so that V8 knows them at a glance whatever their layout. */
-  create(): object;
+  /**
+   * An event without fields: all are of one class, so that V8 knows them at a glance whatever their layout. Without an id of its own
+   * (`isIdLater`) it reads that from its bytes.
+   */
+  create(isIdLater: boolean): object;
   /** Where the id of the event at hand stands, as plain ASCII. */
   bytes: Uint8Array;
   idStart: number;
@@ -17,8 +20,18 @@ export function createLent(readAscii: ReadAscii): Lent {
     get id(): string {
       return readAscii(lent.bytes, lent.idStart, lent.idEnd);
     }
+
+    /** Where the id stands, for who needs no string of it. */
+    get idBytes(): Lent {
+      return lent;
+    }
   }
-  const lent: Lent = { create: () => new LentEvent(), bytes: new Uint8Array(0), idStart: 0, idEnd: 0 };
+  const lent: Lent = {
+    create: (isIdLater) => (isIdLater ? new LentEvent() : {}),
+    bytes: new Uint8Array(0),
+    idStart: 0,
+    idEnd: 0,
+  };
   return lent;
 }
 
@@ -39,7 +52,7 @@ export function filling(made: readonly Made[]): { readonly before: string; reado
   const fills = own.filter(({ kind }) => kind !== 'constant').map(({ name, value }) => set(name, value));
   const place = isLater ? 'lent.bytes = b; lent.idStart = idStart; lent.idEnd = idEnd;' : '';
   return {
-    before: `const event = lent.create(); ${first.join(' ')}`,
+    before: `const event = lent.create(${isLater}); ${first.join(' ')}`,
     after: `${place} ${fills.join(' ')} return event;`,
   };
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { messageOf } from '../contract.ts';
 import { scanBatches } from './batches.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { toRecordBatch } from './records.ts';
@@ -37,6 +38,28 @@ test('a batch is read back as it was written, whatever is in it', () => {
         expect(read?.offsetDeltas[i]).toBe(i);
         expect(read?.headers?.[i] ?? []).toEqual(headers);
       });
+    }),
+  );
+});
+
+test('a message of text and a part of a block is the same record as its bytes', () => {
+  const text = fc.record({
+    key: fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ minLength: 200, maxLength: 300 })),
+    value: bytes,
+    before: fc.nat(3),
+    timestampMs: fc.integer({ min: 0, max: 4e12 }),
+  });
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 1, maxLength: 40 }), (messages) => {
+      const [writer, expected] = [new BatchWriter(64), new BatchWriter(64)];
+      for (const { key, value, before, timestampMs } of messages) {
+        const block = Buffer.concat([Buffer.alloc(before, 1), value, Buffer.from('rest')]);
+        const out = { topic: 't', key, block, start: before, end: before + value.length };
+        writer.appendText(out, timestampMs);
+        expected.append(messageOf(out, 0), timestampMs);
+      }
+      expect(writer.count).toBe(messages.length);
+      expect(writer.seal(identity, 12)).toEqual(expected.seal(identity, 12));
     }),
   );
 });

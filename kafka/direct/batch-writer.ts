@@ -1,5 +1,5 @@
 import { crc32c } from '@node-rs/crc32';
-import type { OutMessage } from '../contract.ts';
+import type { OutMessage, OutText } from '../contract.ts';
 
 /** Who produces: what a broker drops repetitions by. */
 export interface ProducerIdentity {
@@ -7,6 +7,8 @@ export interface ProducerIdentity {
   readonly producerEpoch: number;
 }
 
+/** Node's copy works on any bytes. */
+const { copy: copyBytes } = Buffer.prototype;
 const headerBytes = 61;
 const noTimestampYet = -1;
 const none: readonly (readonly [Uint8Array, Uint8Array])[] = [];
@@ -29,9 +31,7 @@ export class BatchWriter {
   }
 
   append({ key, value, headers }: OutMessage, timestampMs: number): void {
-    if (this.count === 0) this.#baseTimestampMs = timestampMs;
-    if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
-    const sinceMs = timestampMs - this.#baseTimestampMs;
+    const sinceMs = this.#sinceBase(timestampMs);
     const named =
       headers && headers.length > 0 ? headers.map(([name, bytes]) => [Buffer.from(name), bytes] as const) : none;
     let length = 1 + varintBytes(sinceMs) + varintBytes(this.count) + fieldBytes(key) + fieldBytes(value);
@@ -52,6 +52,27 @@ export class BatchWriter {
     this.count++;
   }
 
+  /** As a message without headers. */
+  appendText({ key, block, start, end }: OutText, timestampMs: number): void {
+    const sinceMs = this.#sinceBase(timestampMs);
+    const keyBytes = Buffer.byteLength(key);
+    const valueBytes = end - start;
+    let length = 2 + varintBytes(sinceMs) + varintBytes(this.count);
+    length += varintBytes(keyBytes) + keyBytes + varintBytes(valueBytes) + valueBytes;
+    this.#makeRoom(length + 10);
+    this.#varint(length);
+    this.#bytes[this.#at++] = 0; // attributes
+    this.#varint(sinceMs);
+    this.#varint(this.count);
+    this.#varint(keyBytes);
+    if (keyBytes === key.length) for (let i = 0; i < keyBytes; i++) this.#bytes[this.#at++] = key.charCodeAt(i);
+    else this.#at += this.#bytes.write(key, this.#at);
+    this.#varint(valueBytes);
+    this.#copy(block, start, end);
+    this.#bytes[this.#at++] = 0; // headers
+    this.count++;
+  }
+
   /** The whole batch; nothing may be appended after that. `sequence`: of its first record, for this producer and partition. */
   seal({ producerId, producerEpoch }: ProducerIdentity, sequence: number): Buffer {
     const bytes = this.#bytes.subarray(0, this.#at);
@@ -69,6 +90,18 @@ export class BatchWriter {
     bytes.writeInt32BE(this.count, 57);
     bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
     return bytes;
+  }
+
+  #sinceBase(timestampMs: number): number {
+    if (this.count === 0) this.#baseTimestampMs = timestampMs;
+    if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs;
+    return timestampMs - this.#baseTimestampMs;
+  }
+
+  /** Without a view of the part. */
+  #copy(block: Uint8Array, start: number, end: number): void {
+    copyBytes.call(block, this.#bytes, this.#at, start, end);
+    this.#at += end - start;
   }
 
   #field(bytes: Uint8Array | null): void {

@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../sources/source.ts';
-import type { OutItem } from '../producer-lanes.ts';
+import type { OutText } from '../contract.ts';
+import type { OutItem, SendCall } from '../producer-lanes.ts';
 import { BatchWriter, type ProducerIdentity } from './batch-writer.ts';
 
 /** A broker takes 1 MB by default; a message that is larger by itself goes alone, and the broker says what it thinks of it. */
@@ -9,9 +10,22 @@ const recordOverheadBytes = 30;
 /** Sequence numbers go on from 0 after this. */
 const sequenceEnd = 2 ** 31;
 
+/** Neighbours in a batch that are of one call, which is not told where each went. */
+export interface OutRun {
+  readonly call: SendCall;
+  count: number;
+  /** As the queue's bound counts them. */
+  bytes: number;
+}
+
+export type OutPart = OutItem | OutRun;
+
+export const isRun = (part: OutPart): part is OutRun => 'count' in part;
+
 interface Batch {
   readonly writer: BatchWriter;
-  readonly items: OutItem[];
+  /** Of its records, in their order. */
+  readonly parts: OutPart[];
   /** Set once it was sent: it is sent again as it is. */
   sealed: Buffer | null;
 }
@@ -36,13 +50,28 @@ export class ProducePartition implements TopicPartition {
   append(item: OutItem, timestampMs: number): void {
     const { key, value } = item.message;
     const bytes = (key?.length ?? 0) + (value?.length ?? 0) + recordOverheadBytes;
-    let last = this.#line.at(-1);
-    if (!last || last.sealed || last.writer.size + bytes > batchBytesMax) {
-      last = { writer: new BatchWriter(this.#bytesAtFirst), items: [], sealed: null };
-      this.#line.push(last);
-    }
-    last.writer.append(item.message, timestampMs);
-    last.items.push(item);
+    const batch = this.#batchFor(bytes);
+    batch.writer.append(item.message, timestampMs);
+    batch.parts.push(item);
+  }
+
+  /** `roomBytes`: as the queue's bound counts it. */
+  appendText(text: OutText, timestampMs: number, call: SendCall, roomBytes: number): void {
+    const batch = this.#batchFor(roomBytes);
+    batch.writer.appendText(text, timestampMs);
+    const last = batch.parts.at(-1);
+    if (last && isRun(last) && last.call === call) {
+      last.count++;
+      last.bytes += roomBytes;
+    } else batch.parts.push({ call, count: 1, bytes: roomBytes });
+  }
+
+  #batchFor(bytes: number): Batch {
+    const last = this.#line.at(-1);
+    if (last && !last.sealed && last.writer.size + bytes <= batchBytesMax) return last;
+    const batch = { writer: new BatchWriter(this.#bytesAtFirst), parts: [], sealed: null };
+    this.#line.push(batch);
+    return batch;
   }
 
   /** Bytes of the batch that is filled. */
@@ -67,13 +96,13 @@ export class ProducePartition implements TopicPartition {
     if (first.sealed) return first.sealed;
     if (this.#line.length === 1) this.isDue = false;
     first.sealed = first.writer.seal(identity, this.#nextSequence);
-    this.#nextSequence = (this.#nextSequence + first.items.length) % sequenceEnd;
+    this.#nextSequence = (this.#nextSequence + first.writer.count) % sequenceEnd;
     this.#bytesAtFirst = Math.max(batchBytesAtFirst, Math.min(batchBytesMax, first.sealed.length));
     return first.sealed;
   }
 
   /** The first batch is acknowledged: what was in it. */
-  acknowledged(): readonly OutItem[] {
-    return this.#line.shift()?.items ?? [];
+  acknowledged(): readonly OutPart[] {
+    return this.#line.shift()?.parts ?? [];
   }
 }

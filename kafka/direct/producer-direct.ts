@@ -1,19 +1,19 @@
 import type { Writer } from '@platformatic/kafka';
 import type { TopicPartition } from '../../sources/source.ts';
 import type { KafkaContext } from '../connection.ts';
-import { KafkaError, type OutMessage, type ProduceGate, type Producer, type SentMessage } from '../contract.ts';
+import { KafkaError, messageOf } from '../contract.ts';
+import type { OutMessage, OutText, ProduceGate, Producer, SentMessage } from '../contract.ts';
 import { kafkaError } from '../errors.ts';
-import { createLanes, messageRoomBytes, type Lanes, type OutItem } from '../producer-lanes.ts';
+import { createLanes, messageRoomBytes, textRoomBytes } from '../producer-lanes.ts';
+import type { Lanes, OutItem, SendCall } from '../producer-lanes.ts';
 import type { ProducerOptions } from '../producer.ts';
 import type { ProducerIdentity } from './batch-writer.ts';
 import { openCluster, type Cluster } from './cluster.ts';
 import { ProducePartition } from './produce-partition.ts';
+import { ProduceQueue } from './produce-queue.ts';
 import { identify, ProduceLeaders } from './produce-leaders.ts';
 import { produceApi, readProduce, writeProduce, type Produced } from './wire-produce.ts';
 
-const messageBytesMax = 2 * 1024 * 1024;
-const queueMessagesMax = 50_000;
-const queueBytesMax = 64 * 1024 * 1024;
 const requestBytesMax = 8 * 1024 * 1024;
 /** So much for one partition does not linger. */
 const lingerBytesMax = 128 * 1024;
@@ -38,14 +38,11 @@ class DirectProducer implements Producer {
   readonly #gate: ProduceGate | undefined;
   readonly #lingerMs: number;
   readonly #lanes: Lanes;
+  readonly #queue: ProduceQueue;
   readonly #partitions = new Map<string, (ProducePartition | undefined)[]>();
   readonly #sentTotal;
   readonly #pendingGauge;
   readonly #sending = new Set<number>();
-  #pending = 0;
-  /** Handed over and not acknowledged. */
-  #queued = 0;
-  #queuedBytes = 0;
   #failure: KafkaError | null = null;
   #closing: Promise<void> | undefined;
   #linger: NodeJS.Timeout | undefined;
@@ -60,6 +57,7 @@ class DirectProducer implements Producer {
     this.#gate = options.gate;
     this.#lingerMs = options.lingerMs ?? 0;
     this.#lanes = createLanes(options.gate, (item) => this.#append(item));
+    this.#queue = new ProduceQueue(options.gate, this.#lanes);
     const { metrics } = context;
     this.#sentTotal = metrics.counter('millrace_kafka_sent_records_total', 'Records acknowledged by Kafka');
     this.#pendingGauge = metrics.gauge('millrace_kafka_pending_records', 'Records not yet acknowledged by Kafka');
@@ -81,11 +79,40 @@ class DirectProducer implements Producer {
     if (messages.length === 0) return [];
     return new Promise((resolve, reject) => {
       const call = { left: messages.length, sent: new Array<SentMessage>(messages.length), resolve, reject };
-      this.#pending += messages.length;
+      this.#queue.pending += messages.length;
       for (let index = 0; index < messages.length; index++)
         this.#lanes.offer({ message: messages[index] as OutMessage, index, call, hasRoom: false });
-      this.#pendingGauge.set(this.#pending);
+      this.#pendingGauge.set(this.#queue.pending);
     });
+  }
+
+  async sendTexts(messages: readonly OutText[], partitions: ArrayLike<number>): Promise<void> {
+    if (!this.#queue.takesAtOnce(messages)) {
+      await this.send(messages.map((message, i) => messageOf(message, partitions[i] as number)));
+      return;
+    }
+    if (this.#failure) throw this.#failure;
+    if (this.#closing) throw new KafkaError('kafka_closed', 'the producer is closed');
+    if (messages.length === 0) return;
+    await new Promise<unknown>((resolve, reject) => {
+      const call = { left: messages.length, sent: [], resolve, reject };
+      this.#lanes.opened(call);
+      this.#queue.pending += messages.length;
+      this.#appendTexts(messages, partitions, call);
+      this.#pendingGauge.set(this.#queue.pending);
+    });
+  }
+
+  #appendTexts(messages: readonly OutText[], partitions: ArrayLike<number>, call: SendCall): void {
+    const nowMs = this.#context.clock.nowMs();
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i] as OutText;
+      const bytes = textRoomBytes(message);
+      const partition = this.#partitionOf(message.topic, partitions[i] as number);
+      this.#queue.add(bytes);
+      partition.appendText(message, nowMs, call, bytes);
+      this.#appended(partition);
+    }
   }
 
   isGated(tp: TopicPartition): boolean {
@@ -93,7 +120,7 @@ class DirectProducer implements Producer {
   }
 
   pendingMessages(): number {
-    return this.#pending;
+    return this.#queue.pending;
   }
 
   close(timeoutMs = closeTimeoutMs): Promise<void> {
@@ -102,7 +129,7 @@ class DirectProducer implements Producer {
 
   async #close(timeoutMs: number): Promise<void> {
     this.#sendNow();
-    if (this.#pending > 0) {
+    if (this.#queue.pending > 0) {
       const over = new AbortController();
       const flushed = new Promise<void>((resolve) => (this.#idle = resolve));
       await Promise.race([flushed, this.#context.clock.sleep(timeoutMs, over.signal)]);
@@ -118,24 +145,27 @@ class DirectProducer implements Producer {
     if (this.#failure) return false;
     const { message } = item;
     const bytes = messageRoomBytes(message);
-    if (bytes > messageBytesMax) {
+    if (ProduceQueue.isTooLarge(bytes)) {
       this.#fail(new KafkaError('kafka_message_too_large', `a message of ${bytes} bytes for ${message.topic}`));
       return false;
     }
-    if (this.#queuedBytes + bytes > queueBytesMax || this.#queued >= queueMessagesMax) return false;
-    this.#queuedBytes += bytes;
-    this.#queued++;
-    const partition = this.#partitionOf(message);
+    if (!this.#queue.hasRoom(1, bytes)) return false;
+    this.#queue.add(bytes);
+    const partition = this.#partitionOf(message.topic, message.partition);
     partition.append(item, message.timestampMs ?? this.#context.clock.nowMs());
+    this.#appended(partition);
+    return true;
+  }
+
+  #appended(partition: ProducePartition): void {
     if (partition.fillingBytes() < lingerBytesMax) this.#schedule();
     else if (!partition.isDue) {
       partition.isDue = true;
       this.#kick();
     }
-    return true;
   }
 
-  #partitionOf({ topic, partition }: TopicPartition): ProducePartition {
+  #partitionOf(topic: string, partition: number): ProducePartition {
     let partitions = this.#partitions.get(topic);
     if (!partitions) this.#partitions.set(topic, (partitions = []));
     return (partitions[partition] ??= new ProducePartition({ topic, partition }));
@@ -208,37 +238,23 @@ class DirectProducer implements Producer {
       this.#cluster.availability.lost(error);
       for (const partition of ready) partition.leader = -1;
     }
-    this.#pendingGauge.set(this.#pending);
+    this.#pendingGauge.set(this.#queue.pending);
     this.#lanes.retryFull();
     if (ready.some(({ leader }) => leader < 0)) await this.#context.clock.sleep(retryMs, this.#context.closing);
   }
 
   #answered({ topic, partition, errorCode, baseOffset }: Produced): void {
-    const found = this.#partitionOf({ topic, partition });
+    const found = this.#partitionOf(topic, partition);
     if (errorCode !== 0 && errorCode !== duplicateSequence) {
       const error = kafkaError(errorCode, `produce to ${topic}`);
       if (error.retryable || error.code === 'kafka_topic_missing') found.leader = -1;
       else this.#fail(error);
       return;
     }
-    const items = found.acknowledged();
-    this.#sentTotal.inc(items.length);
-    this.#context.growth?.tell(topic, partition, baseOffset + items.length);
-    for (let i = 0; i < items.length; i++) this.#acknowledged(items[i] as OutItem, BigInt(baseOffset + i));
-    if (!this.#failure && this.#pending === 0) this.#idle();
-  }
-
-  #acknowledged({ message, index, call }: OutItem, messageOffset: bigint): void {
-    const bytes = messageRoomBytes(message);
-    this.#gate?.delivered(message, messageOffset, bytes);
-    this.#queuedBytes -= bytes;
-    this.#queued--;
-    if (this.#failure) return;
-    this.#pending--;
-    call.sent[index] = { topic: message.topic, partition: message.partition, messageOffset };
-    if (--call.left > 0) return;
-    this.#lanes.settled(call);
-    call.resolve(call.sent);
+    const count = this.#queue.acknowledged(found.acknowledged(), baseOffset, this.#failure !== null);
+    this.#sentTotal.inc(count);
+    this.#context.growth?.tell(topic, partition, baseOffset + count);
+    if (!this.#failure && this.#queue.pending === 0) this.#idle();
   }
 
   /** Looks for the leaders of all that waits, as long as it takes; a topic or partition that is not there fails the producer. */
@@ -268,7 +284,7 @@ class DirectProducer implements Producer {
     if (error.code !== 'kafka_closed')
       this.#context.logger.error({ code: error.code }, `the producer failed: ${error.message}`);
     this.#lanes.rejectAll(error);
-    this.#pending = 0;
+    this.#queue.pending = 0;
     this.#pendingGauge.set(0);
     this.#idle();
   }
