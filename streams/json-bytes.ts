@@ -1,6 +1,7 @@
 // JSON written as bytes, without a text in between: for results that are large and many.
 // Guarantees: `number` and `text` write exactly what `JSON.stringify` gives, in UTF-8.
 // Redelivery: no state but the room that is left in its block of memory.
+import { putFraction } from './json-number.ts';
 
 /** Several values share a block: a buffer of its own for each would cost more than writing it. */
 const blockBytes = 65_536;
@@ -39,7 +40,8 @@ export class JsonBytes {
     this.makeRoom(lengths.length * (longestNumber + 4) + words.length * 4);
     const { bytes, view } = this;
     let lastNumber = Number.NaN;
-    let lastText = '';
+    let lastFrom = 0;
+    let lastEnd = 0;
     for (let place = 0; place < lengths.length; place++) {
       // Four bytes at a time; what is too much at the end of a name is written over.
       const until = firstWord[place + 1] as number;
@@ -51,11 +53,14 @@ export class JsonBytes {
       else if (isFlag[place] === 1) this.at = put(bytes, this.at, value === 1 ? 'true' : 'false');
       else if (value >= 0 && (value | 0) === value) this.digits(value | 0, 1);
       else if (!Number.isFinite(value)) this.at = put(bytes, this.at, 'null');
-      else {
-        // Neighbours are often the same, and a text is dear.
-        if (value !== lastNumber) lastText = String(value);
+      else if (value === lastNumber) {
+        // Neighbours are often the same, and digits are dear.
+        for (let i = lastFrom; i < lastEnd; i++) bytes[this.at++] = bytes[i] as number;
+      } else {
         lastNumber = value;
-        this.at = put(bytes, this.at, lastText);
+        lastFrom = this.at;
+        lastEnd = this.at =
+          Math.floor(value) === value ? put(bytes, this.at, String(value)) : putFraction(bytes, this.at, value);
       }
     }
     return this;

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Payment } from '../../events/payment.ts';
+import type { RecordBatch } from '../../sources/source.ts';
 import { JsonBytes } from '../../streams/json-bytes.ts';
-import { DecisionOutput, VerdictBytes } from './decision-output.ts';
+import { DecisionOutput, DecisionWriter } from './decision-output.ts';
 import { featureNames } from './feature-names.ts';
 import { FeatureRows, isFlagAt, namedFeatures } from './feature-row.ts';
 import type { Judged } from './rules/rule-set.ts';
@@ -35,25 +36,33 @@ const judged: fc.Arbitrary<Judged> = fc.record({
 });
 
 test('a decision is written as JSON.stringify would write it, and reads back as its object', () => {
-  const verdicts = new VerdictBytes();
+  const writer = new DecisionWriter();
   const json = new JsonBytes();
   fc.assert(
-    fc.property(payment, judged, row, fc.maxSafeNat(), fc.bigInt({ min: 0n }), (of, by, features, clockMs, at) => {
-      const place = { topic: 'payments', partition: 3 };
-      const decided = { payment: of, judged: by, row: features, clockMs, ...place, inputOffset: at };
-      const output = new DecisionOutput(decided, verdicts);
-      output.writeBody(json);
-      const expected = {
-        ...{ kind: 'decision', paymentId: of.id, paymentSource: of.source, eventTimeMs: of.eventTimeMs },
-        ...{ cardId: of.cardId, terminalId: of.terminalId ?? null, deviceId: of.deviceId ?? null },
-        ...{ merchantId: of.merchantId ?? null, country: of.country ?? null, amountMinor: of.amountMinor },
-        ...{ currency: of.currency, outcome: by.outcome, score: by.score, reviewScore: by.reviewScore },
-        ...{ declineScore: by.declineScore, ruleSetVersion: by.ruleSetVersion, rules: by.verdicts },
-        ...{ features: namedFeatures(features), clockMs, input: { ...place, inputOffset: String(at) } },
-      };
-      expect(new TextDecoder().decode(json.take())).toBe(JSON.stringify(expected));
-      expect(output.body).toEqual(JSON.parse(JSON.stringify(expected)));
-    }),
+    fc.property(
+      payment,
+      judged,
+      row,
+      fc.maxSafeNat(),
+      fc.bigInt({ min: 2n, max: 2n ** 63n }),
+      (of, by, features, clockMs, at) => {
+        const place = { topic: 'payments', partition: 3 };
+        const batch = { ...place, baseOffset: at - 2n, offsetDeltas: Int32Array.of(0, 2) } as unknown as RecordBatch;
+        const decided = { payment: of, judged: by, row: features, clockMs, batch, index: 1 };
+        const output = new DecisionOutput(decided, writer);
+        output.writeBody(json);
+        const expected = {
+          ...{ kind: 'decision', paymentId: of.id, paymentSource: of.source, eventTimeMs: of.eventTimeMs },
+          ...{ cardId: of.cardId, terminalId: of.terminalId ?? null, deviceId: of.deviceId ?? null },
+          ...{ merchantId: of.merchantId ?? null, country: of.country ?? null, amountMinor: of.amountMinor },
+          ...{ currency: of.currency, outcome: by.outcome, score: by.score, reviewScore: by.reviewScore },
+          ...{ declineScore: by.declineScore, ruleSetVersion: by.ruleSetVersion, rules: by.verdicts },
+          ...{ features: namedFeatures(features), clockMs, input: { ...place, inputOffset: String(at) } },
+        };
+        expect(new TextDecoder().decode(json.take())).toBe(JSON.stringify(expected));
+        expect(output.body).toEqual(JSON.parse(JSON.stringify(expected)));
+      },
+    ),
     { numRuns: 500 },
   );
 }, 30_000);

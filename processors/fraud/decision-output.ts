@@ -1,11 +1,13 @@
 // A decision on its way out: a hundred features and every rule by name are most of what a payment costs, so it is written as bytes from
 // the row of features, and never is an object. Guarantees: the bytes are those that `JSON.stringify` gives of the decision.
-// Redelivery: no state but the verdicts that were written last.
+// Redelivery: no state but what was written last.
 import type { Decision } from '../../events/decisions.ts';
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
+import type { RecordBatch } from '../../sources/source.ts';
 import type { Output } from '../../streams/batch.ts';
 import { fieldNames, JsonBytes } from '../../streams/json-bytes.ts';
+import { recordOffset } from '../../streams/positions.ts';
 import { featureNames, isFlag } from './feature-names.ts';
 import type { FeatureRow } from './feature-row.ts';
 import type { Judged } from './rules/rule-set.ts';
@@ -13,19 +15,21 @@ import type { Judged } from './rules/rule-set.ts';
 /** A decision without its producer's position. */
 type DecisionBody = Omit<Decision, 'pipeline' | 'version' | 'revision' | 'producer'>;
 
+/** What a decision is made of. */
 export interface Decided {
+  /** Only read while the output is made: it may be lent. */
   readonly payment: Payment;
   readonly judged: Judged;
   readonly row: FeatureRow;
   readonly clockMs: number;
-  readonly topic: string;
-  readonly partition: number;
-  readonly inputOffset: bigint;
+  /** Where the payment was read. */
+  readonly batch: RecordBatch;
+  readonly index: number;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const empty = encoder.encode('[]');
+const nothing = encoder.encode('');
 const features = fieldNames(featureNames, isFlag);
 
 /** One key and its colon, as bytes, for each field but `kind`. */
@@ -43,15 +47,8 @@ const keys = {
   currency: keyOf('currency'),
   outcome: keyOf('outcome'),
   score: keyOf('score'),
-  reviewScore: keyOf('reviewScore'),
-  declineScore: keyOf('declineScore'),
-  ruleSetVersion: keyOf('ruleSetVersion'),
-  rules: keyOf('rules'),
   features: encoder.encode(',"features":{'),
   clockMs: encoder.encode('},"clockMs":'),
-  topic: encoder.encode(',"input":{"topic":'),
-  partition: keyOf('partition'),
-  inputOffset: encoder.encode(',"inputOffset":"'),
   end: encoder.encode('"}}'),
 };
 
@@ -59,16 +56,45 @@ const keys = {
 export class DecisionOutput implements Output {
   readonly topic = resultTopics.decisions;
   readonly key: string;
-  readonly identity: string;
-  private readonly decided: Decided;
-  private readonly verdicts: VerdictBytes;
+  /** Set where the entry holds no other decision on the payment. */
+  isOnly = false;
+  readonly judged: Judged;
+  readonly row: FeatureRow;
+  readonly batch: RecordBatch;
+  readonly index: number;
+  private readonly writer: DecisionWriter;
+  private readonly clockMs: number;
+  private readonly id: string;
+  private readonly source: string;
+  private readonly eventTimeMs: number;
+  private readonly terminalId: string | null;
+  private readonly deviceId: string | null;
+  private readonly merchantId: string | null;
+  private readonly country: string | null;
+  private readonly amountMinor: number;
+  private readonly currency: string;
 
-  constructor(decided: Decided, verdicts: VerdictBytes) {
-    const { cardId, source, id } = decided.payment;
-    this.key = cardId;
-    this.identity = `${source}\u0000${id}`;
-    this.decided = decided;
-    this.verdicts = verdicts;
+  constructor({ payment, judged, row, clockMs, batch, index }: Decided, writer: DecisionWriter) {
+    this.key = payment.cardId;
+    this.judged = judged;
+    this.row = row;
+    this.batch = batch;
+    this.index = index;
+    this.writer = writer;
+    this.clockMs = clockMs;
+    this.id = payment.id;
+    this.source = payment.source;
+    this.eventTimeMs = payment.eventTimeMs;
+    this.terminalId = payment.terminalId ?? null;
+    this.deviceId = payment.deviceId ?? null;
+    this.merchantId = payment.merchantId ?? null;
+    this.country = payment.country ?? null;
+    this.amountMinor = payment.amountMinor;
+    this.currency = payment.currency;
+  }
+
+  get identity(): string {
+    return `${this.source}\u0000${this.id}`;
   }
 
   get body(): DecisionBody {
@@ -78,35 +104,77 @@ export class DecisionOutput implements Output {
   }
 
   writeBody(json: JsonBytes): void {
-    const { payment, judged, row, clockMs, topic, partition, inputOffset } = this.decided;
-    json.raw(keys.paymentId).text(payment.id);
-    json.raw(keys.paymentSource).text(payment.source);
-    json.raw(keys.eventTimeMs).number(payment.eventTimeMs);
-    json.raw(keys.cardId).text(payment.cardId);
-    json.raw(keys.terminalId).text(payment.terminalId ?? null);
-    json.raw(keys.deviceId).text(payment.deviceId ?? null);
-    json.raw(keys.merchantId).text(payment.merchantId ?? null);
-    json.raw(keys.country).text(payment.country ?? null);
-    json.raw(keys.amountMinor).number(payment.amountMinor);
-    json.raw(keys.currency).text(payment.currency);
+    const { writer, judged } = this;
+    json.raw(keys.paymentId).text(this.id);
+    json.raw(keys.paymentSource).text(this.source);
+    json.raw(keys.eventTimeMs).number(this.eventTimeMs);
+    json.raw(keys.cardId).text(this.key);
+    json.raw(keys.terminalId).text(this.terminalId);
+    json.raw(keys.deviceId).text(this.deviceId);
+    json.raw(keys.merchantId).text(this.merchantId);
+    json.raw(keys.country).text(this.country);
+    json.raw(keys.amountMinor).number(this.amountMinor);
+    json.raw(keys.currency).text(this.currency);
     json.raw(keys.outcome).text(judged.outcome);
     json.raw(keys.score).number(judged.score);
-    json.raw(keys.reviewScore).number(judged.reviewScore);
-    json.raw(keys.declineScore).number(judged.declineScore);
-    json.raw(keys.ruleSetVersion).text(judged.ruleSetVersion);
-    this.verdicts.write(json.raw(keys.rules), judged.verdicts);
-    json.raw(keys.features).named(features, row);
-    json.raw(keys.clockMs).number(clockMs);
-    json.raw(keys.topic).text(topic);
-    json.raw(keys.partition).number(partition);
-    json.raw(keys.inputOffset).ascii(String(inputOffset)).raw(keys.end);
+    writer.rules(judged, json);
+    json.raw(keys.features).named(features, this.row);
+    json.raw(keys.clockMs).number(this.clockMs);
+    writer.input(this.batch, this.index, json);
+    json.raw(keys.end);
   }
 }
 
+/** What decisions have in common, as bytes. */
+export class DecisionWriter {
+  private judged: Judged | null = null;
+  private ruleSet = nothing;
+  private readonly verdicts = new VerdictBytes();
+  private batch: RecordBatch | null = null;
+  private place = nothing;
+  private baseOffset = 0;
+
+  /** Lets the records of the entry before go. */
+  open(): void {
+    this.batch = null;
+  }
+
+  /** The rule set, and what each rule said. */
+  rules(judged: Judged, json: JsonBytes): void {
+    if (!this.judged || !isSameRuleSet(this.judged, judged)) {
+      const { reviewScore, declineScore, ruleSetVersion } = judged;
+      this.judged = judged;
+      this.ruleSet = encoder.encode(
+        `,${JSON.stringify({ reviewScore, declineScore, ruleSetVersion }).slice(1, -1)},"rules":`,
+      );
+    }
+    this.verdicts.write(json.raw(this.ruleSet), judged.verdicts);
+  }
+
+  /** Where the payment was read. */
+  input(batch: RecordBatch, index: number, json: JsonBytes): void {
+    if (this.batch !== batch) {
+      this.batch = batch;
+      this.baseOffset = batch.baseOffset < safeOffsets ? Number(batch.baseOffset) : Number.NaN;
+      const { topic, partition } = batch;
+      this.place = encoder.encode(`,"input":${JSON.stringify({ topic, partition }).slice(0, -1)},"inputOffset":"`);
+    }
+    json.raw(this.place);
+    if (Number.isNaN(this.baseOffset)) json.ascii(String(recordOffset(batch, index)));
+    else json.number(this.baseOffset + (batch.offsetDeltas[index] as number));
+  }
+}
+
+/** Below, sums of offsets are exact and written without a sign. */
+const safeOffsets = 10n ** 14n;
+
+const isSameRuleSet = (a: Judged, b: Judged): boolean =>
+  a.ruleSetVersion === b.ruleSetVersion && a.reviewScore === b.reviewScore && a.declineScore === b.declineScore;
+
 /** Verdicts as bytes: those of most payments are the same ones, nothing having hit, and are kept, together and each. */
-export class VerdictBytes {
+class VerdictBytes {
   private kept: Judged['verdicts'] | null = null;
-  private together = empty;
+  private together = nothing;
   private readonly each = new Map<Judged['verdicts'][number], Uint8Array>();
 
   write(json: JsonBytes, verdicts: Judged['verdicts']): void {

@@ -21,20 +21,29 @@ export const isFeature = (name: string): boolean => places.has(name);
 
 export const isFlagAt = (place: number): boolean => flags[place] === true;
 
-/** Rows share a block of memory: one of its own for each would cost more than filling it. */
+/** Rows share blocks of memory: one of its own for each would cost more than filling it. */
 const blockRows = 64;
 
-/** Gives rows that say nothing, each its own. */
+/** Gives rows that say nothing, each its own until they are all given anew. */
 export class FeatureRows {
-  private block = new Float64Array(0);
-  private at = 0;
+  private readonly rows: FeatureRow[] = [];
+  private given = 0;
 
   next(): FeatureRow {
-    if (this.at === this.block.length) {
-      this.block = new Float64Array(blockRows * featureNames.length).fill(Number.NaN);
-      this.at = 0;
-    }
-    return this.block.subarray(this.at, (this.at += featureNames.length));
+    if (this.given === this.rows.length) this.addBlock();
+    const row = this.rows[this.given++] as FeatureRow;
+    return row.fill(Number.NaN);
+  }
+
+  /** Those that were given are nobody's from now on. */
+  reuse(): void {
+    this.given = 0;
+  }
+
+  private addBlock(): void {
+    const { length } = featureNames;
+    const block = new Float64Array(blockRows * length);
+    for (let i = 0; i < blockRows; i++) this.rows.push(block.subarray(i * length, (i + 1) * length));
   }
 }
 

@@ -3,43 +3,20 @@
 // Redelivery: duplicates were dropped before; the same payments in the same order give the same features.
 import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
-import { Entities } from './entities.ts';
-import { Entity, type SavedEntity, type Seen } from './entity.ts';
+import { Seen } from './ahead.ts';
+import { CardFacts, type SavedFacts } from './card-facts.ts';
+import { Codes } from './codes.ts';
+import { Entities, type SavedEntity } from './entities.ts';
 import { type FeatureRow, FeatureRows, placeOf } from './feature-row.ts';
 import { FraudLabels, type SavedFraudLabels } from './fraud-labels.ts';
-import { Edges, Totals, featureWindows, ladderWindows, level28d } from './ladder.ts';
-import { kilometres, type Place } from './place.ts';
+import { Keys } from './keys.ts';
+import { Blocks } from './number-lists.ts';
+import { Edges, featureLevels, featureWindows, ladderWindows, level28d, Totals } from './windows.ts';
 
 export interface FeaturesOptions {
   /** Keys with state, of each kind; a payment or label with a new one beyond is refused. */
   readonly keysMax: number;
 }
-
-/** A card, with what only cards remember. */
-class Card {
-  readonly entity: Entity;
-  place: Place | null;
-  placeMs: number;
-  readonly countries: string[];
-
-  constructor(entity = new Entity(), { place, placeMs, countries }: CardFacts = noFacts) {
-    this.entity = entity;
-    this.place = place;
-    this.placeMs = placeMs;
-    this.countries = [...countries];
-  }
-
-  get newestMs(): number {
-    return this.entity.newestMs;
-  }
-}
-
-interface CardFacts {
-  readonly place: Place | null;
-  readonly placeMs: number;
-  readonly countries: readonly string[];
-}
-const noFacts: CardFacts = { place: null, placeMs: 0, countries: [] };
 
 /** Where the features of an entity stand: of each window `count`, `sum_minor`, `mean_minor`, `max_minor`, `distinct` in a row. */
 const placesOf = (entity: 'card' | 'device' | 'terminal') => ({
@@ -53,16 +30,13 @@ const cardMean7d = placeOf('card_mean_minor_7d');
 const amountToCardMean7d = placeOf('amount_to_card_mean_7d');
 const isNewTerminal = placeOf('card_is_new_terminal');
 const isNewDevice = placeOf('card_is_new_device');
-const isNewCountry = placeOf('card_is_new_country');
-const kmSinceLast = placeOf('card_km_since_last');
-const kmhSinceLast = placeOf('card_kmh_since_last');
 const hourOfDay = placeOf('hour_of_day');
 const isWeekend = placeOf('is_weekend');
 const isNight = placeOf('is_night');
 /** Written anew for each payment, and for each entity of it. */
 const edges = new Edges();
 const totals = new Totals();
-const distinct = new Float64Array(featureWindows.length);
+const seen = new Seen();
 
 const level7d = 4;
 const fraudShares = ([['7d', level7d] as const, ['28d', level28d] as const] as const).map(([window, level]) => ({
@@ -71,53 +45,74 @@ const fraudShares = ([['7d', level7d] as const, ['28d', level28d] as const] as c
   count: placeOf(`terminal_fraud_count_${window}`),
   share: placeOf(`terminal_fraud_share_${window}`),
 }));
-/** Countries that one card is remembered in. */
-const countriesMax = 50;
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
 export class Features {
-  private readonly cards: Entities<Card>;
-  private readonly devices: Entities<Entity>;
-  private readonly terminals: Entities<Entity>;
-  private readonly labels: Entities<FraudLabels>;
+  private readonly cards: Entities;
+  private readonly devices: Entities;
+  private readonly terminals: Entities;
+  private readonly facts: CardFacts;
+  private readonly currencies = new Codes();
+  private readonly labelled: Keys;
+  /** By the place of their terminal in `labelled`. */
+  private readonly labels: (FraudLabels | null)[] = [];
   private expired = 0;
   private readonly rows = new FeatureRows();
 
   constructor({ keysMax }: FeaturesOptions) {
-    const entities = () => new Entities(keysMax, () => new Entity());
-    this.cards = new Entities(keysMax, () => new Card());
+    const { currencies } = this;
+    const blocks = new Blocks();
+    const entities = () => new Entities({ keysMax, blocks, currencies });
+    this.cards = entities();
     this.devices = entities();
     this.terminals = entities();
-    this.labels = new Entities(keysMax, () => new FraudLabels());
+    this.cards.meets(this.terminals);
+    this.devices.meets(this.cards);
+    this.terminals.meets(this.cards);
+    this.facts = new CardFacts(blocks);
+    this.labelled = new Keys(keysMax);
   }
 
   hasRoomFor({ cardId, deviceId, terminalId }: Payment): boolean {
-    const hasDevice = deviceId === undefined || this.devices.hasRoomFor(deviceId);
-    const hasTerminal = terminalId === undefined || this.terminals.hasRoomFor(terminalId);
-    return this.cards.hasRoomFor(cardId) && hasDevice && hasTerminal;
+    const hasDevice = deviceId === undefined || this.devices.keys.hasRoomFor(deviceId);
+    const hasTerminal = terminalId === undefined || this.terminals.keys.hasRoomFor(terminalId);
+    return this.cards.keys.hasRoomFor(cardId) && hasDevice && hasTerminal;
   }
 
   hasRoomForLabel({ terminalId }: Label): boolean {
-    return terminalId === undefined || this.labels.hasRoomFor(terminalId);
+    return terminalId === undefined || this.labelled.hasRoomFor(terminalId);
+  }
+
+  /** The rows that `fold` gave are nobody's from now on. */
+  reuseRows(): void {
+    this.rows.reuse();
   }
 
   /** Folds the payment and gives its features. */
   fold(payment: Payment, watermarkMs: number): FeatureRow {
     const row = this.rows.next();
-    const { cardId, deviceId, terminalId, amountMinor, currency } = payment;
+    const { cards, devices, terminals } = this;
+    const { cardId, deviceId, terminalId, amountMinor } = payment;
     const asOfMs = Math.max(payment.eventTimeMs, watermarkMs);
     edges.moveTo(asOfMs);
-    const card = this.cards.touch(cardId);
-    const device = deviceId === undefined ? null : this.devices.touch(deviceId);
-    const terminal = terminalId === undefined ? null : this.terminals.touch(terminalId);
-    this.novelty(row, payment, { card, device, asOfMs });
-    tell(row, places.card, card.entity, { asOfMs, amountMinor, currency, other: terminalId ?? null }, watermarkMs);
-    const ofCard = { asOfMs, amountMinor, currency, other: cardId };
-    if (device) tell(row, places.device, device, ofCard, watermarkMs);
-    if (terminal && terminalId !== undefined) {
-      tell(row, places.terminal, terminal, ofCard, watermarkMs);
-      this.fraudShares(row, terminalId, terminal);
+    const card = cards.touch(cardId);
+    const device = deviceId === undefined ? -1 : devices.touch(deviceId);
+    const terminal = terminalId === undefined ? -1 : terminals.touch(terminalId);
+    if (cards.lastMs(card) === -Infinity) this.facts.begin(card);
+    if (terminal >= 0) row[isNewTerminal] = cards.knows(card, terminal) ? 0 : 1;
+    if (device >= 0) row[isNewDevice] = devices.knows(device, card) ? 0 : 1;
+    this.facts.fold(row, card, payment, asOfMs);
+    seen.asOfMs = asOfMs;
+    seen.amountMinor = amountMinor;
+    seen.currency = this.currencies.codeOf(payment.currency);
+    seen.other = terminal;
+    tell(row, places.card, cards, card, watermarkMs);
+    seen.other = card;
+    if (device >= 0) tell(row, places.device, devices, device, watermarkMs);
+    if (terminal >= 0) {
+      tell(row, places.terminal, terminals, terminal, watermarkMs);
+      this.fraudShares(row, terminalId as string, terminal);
     }
     const mean = row[cardMean7d] as number;
     if (mean !== 0) row[amountToCardMean7d] = amountMinor / mean;
@@ -129,79 +124,63 @@ export class Features {
     if (label.terminalId === undefined) return;
     const knownMs = Math.max(label.eventTimeMs, watermarkMs);
     const payment = `${label.paymentSource ?? label.source}/${label.paymentId}`;
-    this.labels.touch(label.terminalId).fold(payment, label.verdict === 'confirmed', knownMs);
+    const place = this.labelled.touch(label.terminalId);
+    const labels = (this.labels[place] ??= new FraudLabels());
+    labels.fold(payment, label.verdict === 'confirmed', knownMs);
+    this.labelled.seen(place, knownMs);
   }
 
   /** Forgets what is 28 days behind the watermark. */
   expire(watermarkMs: number): void {
-    const { cards, devices, terminals, labels } = this;
-    this.expired += cards.expire(watermarkMs) + devices.expire(watermarkMs) + terminals.expire(watermarkMs);
-    labels.expire(watermarkMs);
+    const { cards, devices, terminals, facts } = this;
+    this.expired += cards.expire(watermarkMs, (card) => facts.clear(card));
+    this.expired += devices.expire(watermarkMs) + terminals.expire(watermarkMs);
+    this.labelled.expire(watermarkMs, (place) => void (this.labels[place] = null));
   }
 
-  /** Whether the card was seen there, with that device, in that country; and how fast it got here. */
-  private novelty(
-    row: FeatureRow,
-    { cardId, terminalId, country, latitude, longitude }: Payment,
-    { card, device, asOfMs }: { readonly card: Card; readonly device: Entity | null; readonly asOfMs: number },
-  ): void {
-    if (terminalId !== undefined) row[isNewTerminal] = card.entity.knows(terminalId) ? 0 : 1;
-    if (device) row[isNewDevice] = device.knows(cardId) ? 0 : 1;
-    if (country !== undefined) {
-      const isKnown = card.countries.includes(country);
-      row[isNewCountry] = isKnown ? 0 : 1;
-      if (!isKnown && card.countries.push(country) > countriesMax) card.countries.shift();
-    }
-    if (latitude === undefined || longitude === undefined) return;
-    const place = { latitude, longitude };
-    if (card.place) {
-      const km = kilometres(card.place, place);
-      row[kmSinceLast] = km;
-      // Below a second any distance would be infinitely fast.
-      row[kmhSinceLast] = km / (Math.max(1_000, asOfMs - card.placeMs) / hourMs);
-    }
-    card.place = place;
-    card.placeMs = asOfMs;
-  }
-
-  private fraudShares(row: FeatureRow, terminalId: string, terminal: Entity): void {
-    const labels = this.labels.peek(terminalId);
+  private fraudShares(row: FeatureRow, terminalId: string, terminal: number): void {
+    const place = this.labelled.count === 0 ? -1 : this.labelled.peek(terminalId);
+    const labels = place < 0 ? null : this.labels[place];
     for (let i = 0; i < fraudShares.length; i++) {
       const { level, sizeMs, count, share } = fraudShares[i] as (typeof fraudShares)[number];
       const frauds = labels?.count(edges.asOfMs, sizeMs) ?? 0;
       row[count] = frauds;
-      row[share] = Math.min(1, frauds / terminal.count(level, edges));
+      // It counts itself: there is one at least.
+      row[share] = frauds === 0 ? 0 : Math.min(1, frauds / this.terminals.count(terminal, level, edges));
     }
   }
 
   counters(): Readonly<Record<string, number>> {
     const { cards, devices, terminals, expired } = this;
-    return { cards: cards.keyCount, devices: devices.keyCount, terminals: terminals.keyCount, expired };
+    return { cards: cards.keys.count, devices: devices.keys.count, terminals: terminals.keys.count, expired };
   }
 
   snapshot(): unknown {
-    const save = (entities: Entities<Entity>) => entities.snapshot((entity) => entity.snapshot());
+    const { cards, devices, terminals, labelled, facts, expired } = this;
     return {
-      ...{
-        cards: this.cards.snapshot(({ entity }) => entity.snapshot()),
-        devices: save(this.devices),
-        terminals: save(this.terminals),
-        expired: this.expired,
-      },
-      cardFacts: this.cards.snapshot(({ newestMs, place, placeMs, countries }) => ({
-        ...{ newestMs, place, placeMs, countries: [...countries] },
-      })),
-      labels: this.labels.snapshot((labels) => labels.snapshot()),
+      ...{ cards: cards.snapshot(), devices: devices.snapshot(), terminals: terminals.snapshot(), expired },
+      cardFacts: cards.keys.map((card, key) => [key, { newestMs: cards.keys.newestMs(card), ...facts.snapshot(card) }]),
+      labels: labelled.map((place, key) => [key, this.labels[place]?.snapshot()]),
     };
   }
 
+  /** Into features that were folded nothing yet. */
   restore(state: unknown): void {
     const saved = state as SavedFeatures;
+    this.cards.restore(saved.cards);
+    this.devices.restore(saved.devices);
+    this.terminals.restore(saved.terminals);
     const factsOf = new Map(saved.cardFacts);
-    this.cards.restore(saved.cards, (card, cardId) => new Card(Entity.restore(card), factsOf.get(cardId)));
-    this.devices.restore(saved.devices, Entity.restore);
-    this.terminals.restore(saved.terminals, Entity.restore);
-    this.labels.restore(saved.labels, (labels) => new FraudLabels(labels));
+    this.cards.keys.map((card, key) => {
+      this.facts.begin(card);
+      const facts = factsOf.get(key);
+      if (facts) this.facts.restore(card, facts);
+    });
+    for (const [key, labels] of saved.labels) {
+      const place = this.labelled.touch(key);
+      this.labels[place] = new FraudLabels(labels);
+      this.labelled.seen(place, labels.newestMs);
+    }
     this.expired = saved.expired;
   }
 }
@@ -210,24 +189,24 @@ export class Features {
 function tell(
   row: FeatureRow,
   { windows, secondsSinceLast, isFirstSeen }: EntityPlaces,
-  entity: Entity,
-  seen: Seen,
+  entities: Entities,
+  entity: number,
   watermarkMs: number,
 ): void {
-  const isFirst = entity.lastMs === -Infinity;
-  if (!isFirst) row[secondsSinceLast] = Math.max(0, seen.asOfMs - entity.lastMs) / 1_000;
+  const lastMs = entities.lastMs(entity);
+  const isFirst = lastMs === -Infinity;
+  if (!isFirst) row[secondsSinceLast] = Math.max(0, seen.asOfMs - lastMs) / 1_000;
   row[isFirstSeen] = isFirst ? 1 : 0;
-  entity.add(seen, watermarkMs);
-  entity.distinct(edges, distinct);
-  entity.read(edges, seen.currency, totals);
-  for (let level = 0; level < windows.length; level++) {
+  entities.add(entity, seen, watermarkMs);
+  entities.read(entity, seen, edges, totals);
+  for (let level = 0; level < featureLevels; level++) {
     const place = windows[level] as number;
     const sumMinor = totals.sumMinor[level] as number;
     row[place] = totals.countAll[level] as number;
     row[place + 1] = sumMinor;
     row[place + 2] = sumMinor / (totals.count[level] as number);
     row[place + 3] = totals.maxMinor[level] as number;
-    row[place + 4] = distinct[level] as number;
+    row[place + 4] = totals.distinct[level] as number;
   }
 }
 
@@ -235,7 +214,7 @@ interface SavedFeatures {
   readonly cards: readonly (readonly [string, SavedEntity])[];
   readonly devices: readonly (readonly [string, SavedEntity])[];
   readonly terminals: readonly (readonly [string, SavedEntity])[];
-  readonly cardFacts: readonly (readonly [string, CardFacts])[];
+  readonly cardFacts: readonly (readonly [string, SavedFacts])[];
   readonly labels: readonly (readonly [string, SavedFraudLabels])[];
   readonly expired: number;
 }

@@ -1,7 +1,7 @@
 // The confirmed frauds of one terminal, by when they became known. Guarantees: a label counts from its own time on, never before; a
 // refutation takes the confirmation of the same payment away from then on.
 // Redelivery: knows no ids; duplicates were dropped before.
-import { rememberedMs } from './entities.ts';
+import { rememberedMs } from './keys.ts';
 
 /** Confirmed frauds that one terminal keeps; the longest known goes first. */
 export const confirmedMax = 1_000;

@@ -6,12 +6,13 @@ import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
 import type { ListEntry, Rule, Thresholds } from '../../events/rule.ts';
 import { resultTopics, rulesTopic } from '../../events/topics.ts';
-import type { Output, Rejected, RejectReason, StreamBatch, StreamRecord } from '../../streams/batch.ts';
-import { recordOffset } from '../../streams/positions.ts';
-import { stageOf } from '../../streams/stage.ts';
+import type { RecordBatch } from '../../sources/source.ts';
+import type { EntryContext, Output, Rejected, StreamBatch, StreamRecord } from '../../streams/batch.ts';
+import { RecordTime, type StageCore, stageOf } from '../../streams/stage.ts';
+import { refusal } from '../../streams/window-rows.ts';
 import type { Processor } from '../processor.ts';
 import { type AlertBody, Alerts } from './alerts.ts';
-import { DecisionOutput, VerdictBytes } from './decision-output.ts';
+import { DecisionOutput, DecisionWriter } from './decision-output.ts';
 import { Features } from './features.ts';
 import { RuleSet } from './rules/rule-set.ts';
 
@@ -41,18 +42,27 @@ export function fraud(options: FraudOptions): Processor<FraudEvent> {
     stateShape: { features: 1, rules: 1, alerts: 1 },
     acceptsBehindMs,
     entryRecordsMax,
-    create: () => stageOf(new Fraud(options)),
+    create() {
+      const core = new Fraud(options);
+      const stage = stageOf(core);
+      const { operator } = stage;
+      return { ...stage, steps: { operator, open: core.reopen, take: core.take, close: core.close } };
+    },
   };
 }
 
-class Fraud {
+class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent>> {
   private readonly features: Features;
   private readonly rules = new RuleSet();
   private readonly alerts: Alerts;
-  private readonly verdictBytes = new VerdictBytes();
-  private readonly counts: Record<string, number> = {
-    ...{ folded: 0, decided: 0, approved: 0, reviewed: 0, declined: 0, labelled: 0 },
-  };
+  private readonly writer = new DecisionWriter();
+  private readonly counts = { folded: 0, decided: 0, approved: 0, reviewed: 0, declined: 0, labelled: 0 };
+  /** Of the entry that is folded. */
+  private clockMs = 0;
+  private outputs: Output[] = [];
+  private decisions: DecisionOutput[] = [];
+  private rejected: Rejected[] = [];
+  private oldestMs = Infinity;
 
   constructor({ keysMax, coolDownMs, alertUpdateEveryMs }: FraudOptions) {
     this.features = new Features({ keysMax });
@@ -60,39 +70,62 @@ class Fraud {
   }
 
   apply(batch: StreamBatch<FraudEvent>): StreamBatch<FraudEvent> {
-    const { records, entry, watermarkMs } = batch;
-    const outputs: Output[] = [...batch.outputs];
-    const rejected: Rejected[] = [];
-    for (const body of this.alerts.begin(entry.clockMs)) outputs.push(alertOutput(body));
+    const { records, watermarkMs } = batch;
+    const time = new RecordTime();
+    this.open(batch.entry);
     for (let i = 0; i < records.length; i++) {
-      const record = records[i] as StreamRecord<FraudEvent>;
-      const refused = this.fold(record, watermarkMs[i] as number, entry.clockMs, outputs);
-      if (refused) rejected.push(refusal(record, refused));
+      const { event, batch: read, index } = records[i] as StreamRecord<FraudEvent>;
+      time.eventTimeMs = event.eventTimeMs;
+      time.watermarkMs = watermarkMs[i] as number;
+      this.take(event, read, index, time);
     }
-    this.count('folded', records.length - rejected.length);
-    for (const body of this.alerts.end(entry.clockMs)) outputs.push(alertOutput(body));
-    if (batch.endWatermarkMs > -Infinity) this.features.expire(batch.endWatermarkMs);
-    return { ...batch, outputs, rejected: rejected.length === 0 ? batch.rejected : [...batch.rejected, ...rejected] };
+    return this.close(batch);
   }
 
+  /** As `open`, where the outputs of the entry before have left. */
+  readonly reopen = (entry: EntryContext): void => {
+    this.features.reuseRows();
+    this.open(entry);
+  };
+
+  private open({ clockMs }: EntryContext): void {
+    this.clockMs = clockMs;
+    this.writer.open();
+    this.outputs = this.alerts.begin(clockMs).map(alertOutput);
+    this.decisions = [];
+    this.rejected = [];
+    this.oldestMs = Infinity;
+  }
+
+  readonly take = (event: FraudEvent, batch: RecordBatch, index: number, { watermarkMs }: RecordTime): void => {
+    const refused = this.fold(event, batch, index, watermarkMs);
+    if (refused) this.rejected.push(refusal({ event, batch, index }, 'state_full', refused));
+    else this.counts.folded += 1;
+  };
+
+  readonly close = (batch: StreamBatch<FraudEvent>): StreamBatch<FraudEvent> => {
+    const { endWatermarkMs } = batch;
+    // All ids of the entry are still remembered: none came twice.
+    if (this.oldestMs >= endWatermarkMs - acceptsBehindMs)
+      for (const decision of this.decisions) decision.isOnly = true;
+    for (const body of this.alerts.end(this.clockMs)) this.outputs.push(alertOutput(body));
+    if (endWatermarkMs > -Infinity) this.features.expire(endWatermarkMs);
+    const { outputs, rejected } = this;
+    return { ...batch, outputs: [...batch.outputs, ...outputs], rejected: [...batch.rejected, ...rejected] };
+  };
+
   /** What is refused was not folded at all; says why. */
-  private fold(
-    record: StreamRecord<FraudEvent>,
-    watermarkMs: number,
-    clockMs: number,
-    outputs: Output[],
-  ): string | null {
-    const { event } = record;
+  private fold(event: FraudEvent, batch: RecordBatch, index: number, watermarkMs: number): string | null {
     switch (event.type) {
       case 'payment':
         if (!this.features.hasRoomFor(event)) return 'a new card, device or terminal, and the limit of keys is reached';
-        outputs.push(this.decide(event, record, watermarkMs, clockMs));
+        this.decide(event, batch, index, watermarkMs);
         return null;
       case 'label':
         if (!this.features.hasRoomForLabel(event)) return 'a new terminal, and the limit of keys is reached';
         this.features.foldLabel(event, watermarkMs);
         this.alerts.foldLabel(event);
-        this.count('labelled');
+        this.counts.labelled += 1;
         return null;
       case 'rule':
       case 'thresholds':
@@ -101,25 +134,19 @@ class Fraud {
     }
   }
 
-  private decide(
-    payment: Payment,
-    { batch, index }: StreamRecord<FraudEvent>,
-    watermarkMs: number,
-    clockMs: number,
-  ): Output {
+  private decide(payment: Payment, batch: RecordBatch, index: number, watermarkMs: number): void {
+    const { clockMs, counts } = this;
     const row = this.features.fold(payment, watermarkMs);
     const judged = this.rules.judge(payment, row);
     this.alerts.fold(payment, judged, clockMs);
-    this.count('decided');
-    this.count(judged.outcome === 'approve' ? 'approved' : judged.outcome === 'review' ? 'reviewed' : 'declined');
-    const { topic, partition } = batch;
-    const inputOffset = recordOffset(batch, index);
-    const decided = { payment, judged, row, clockMs, topic, partition, inputOffset };
-    return new DecisionOutput(decided, this.verdictBytes);
-  }
-
-  private count(name: string, by = 1): void {
-    this.counts[name] = (this.counts[name] ?? 0) + by;
+    counts.decided += 1;
+    if (judged.outcome === 'approve') counts.approved += 1;
+    else if (judged.outcome === 'review') counts.reviewed += 1;
+    else counts.declined += 1;
+    if (payment.eventTimeMs < this.oldestMs) this.oldestMs = payment.eventTimeMs;
+    const decision = new DecisionOutput({ payment, judged, row, clockMs, batch, index }, this.writer);
+    this.decisions.push(decision);
+    this.outputs.push(decision);
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -148,9 +175,3 @@ const alertOutput = (body: AlertBody): Output => ({
   identity: `${body.alertId} ${body.transition}`,
   body,
 });
-
-const refusal = (
-  { batch, index, event }: StreamRecord<FraudEvent>,
-  message: string,
-  reason: RejectReason = 'state_full',
-): Rejected => ({ kind: 'dead', batch, index, reason, message, fieldPath: null, source: event.source, event });

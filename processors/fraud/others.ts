@@ -1,131 +1,108 @@
-// The other side of an entity's payments: the terminals of a card, the cards of a device or terminal, and when each was last seen.
+// The other sides of payments: the terminals of a card, the cards of a device or terminal, and when each was last seen.
 // Guarantees: the newest 200 by when they were folded; how many were seen since a time is exact for those.
 // Redelivery: the same calls leave the same state.
-
-import type { Edges } from './ladder.ts';
+import { type Blocks, NumberLists } from './number-lists.ts';
+import { type Edges, featureLevels, type Totals } from './windows.ts';
 
 /** Others that are told apart: distinct counts are exact up to here, and stay here beyond. */
 export const othersMax = 200;
-/** Up to here two arrays are smaller than a Map, and as fast. */
-const fewMax = 16;
+/** Numbers of each: its place, and when it was last seen. */
+const width = 2;
 
+/** Of each entity, by its place. */
 export class Others {
-  /** The longest unseen first, with when each was last seen; left empty once there are many. */
-  private readonly names: string[] = [];
-  private readonly timesMs: number[] = [];
-  private many: ManyOthers | null = null;
+  /** The longest unseen first. */
+  private readonly lists: NumberLists;
+
+  constructor(blocks: Blocks) {
+    this.lists = new NumberLists(blocks, width);
+  }
+
+  makeRoomFor(entity: number): void {
+    this.lists.makeRoomFor(entity);
+  }
 
   /** −Infinity where it was never seen. */
-  lastMs(other: string): number {
-    if (this.many) return this.many.lastMs(other);
-    const place = this.names.indexOf(other);
-    return place < 0 ? -Infinity : (this.timesMs[place] as number);
+  lastMs(entity: number, other: number): number {
+    const at = this.find(entity, other);
+    return at < 0 ? -Infinity : (this.lists.page(entity)[at + 1] as number);
   }
 
-  see(other: string, atMs: number): void {
-    if (this.many) return this.many.see(other, atMs);
-    const { names, timesMs } = this;
-    const place = names.indexOf(other);
-    if (place >= 0) {
-      const lastMs = Math.max(atMs, timesMs[place] as number);
-      const last = names.length - 1;
-      for (let i = place; i < last; i++) {
-        names[i] = names[i + 1] as string;
-        timesMs[i] = timesMs[i + 1] as number;
-      }
-      names[last] = other;
-      timesMs[last] = lastMs;
-    } else if (names.length < fewMax) {
-      names.push(other);
-      timesMs.push(atMs);
-    } else {
-      this.many = new ManyOthers();
-      for (const [i, name] of names.entries()) this.many.see(name, timesMs[i] as number);
-      names.length = timesMs.length = 0;
-      this.many.see(other, atMs);
+  /** Where in its page; −1 where it was never seen. Who was seen lately is found at once. */
+  find(entity: number, other: number): number {
+    const page = this.lists.page(entity);
+    const from = this.lists.from(entity);
+    for (let at = from + width * (this.lists.count(entity) - 1); at >= from; at -= width)
+      if (page[at] === other) return at;
+    return -1;
+  }
+
+  /** Returns which place is in this list once less than before, −1: none is. */
+  see(entity: number, other: number, atMs: number): number {
+    const { lists } = this;
+    const known = this.find(entity, other);
+    if (known < 0 && lists.count(entity) < othersMax) {
+      const at = lists.append(entity);
+      const page = lists.page(entity);
+      page[at] = other;
+      page[at + 1] = atMs;
+      return -1;
     }
+    const page = lists.page(entity);
+    const from = known < 0 ? lists.from(entity) : known;
+    const last = lists.from(entity) + width * (lists.count(entity) - 1);
+    const gone = page[from] as number;
+    const lastMs = known < 0 ? atMs : Math.max(atMs, page[known + 1] as number);
+    for (let at = from; at < last; at++) page[at] = page[at + width] as number;
+    page[last] = other;
+    page[last + 1] = lastMs;
+    return gone;
   }
 
-  /** How many were last seen within each window, shortest first, into `into`. */
-  count(edges: Edges, into: Float64Array): void {
-    const { many, timesMs } = this;
-    if (many) {
-      for (let level = 0; level < into.length; level++) into[level] = many.countSince(edges.startMs[level] as number);
-      return;
+  /** How many were last seen within each window into `into`, and when `other` was (−Infinity: never). */
+  count(entity: number, other: number, { startMs }: Edges, into: Totals): void {
+    const page = this.lists.page(entity);
+    const from = this.lists.from(entity);
+    const end = from + width * this.lists.count(entity);
+    const [of1m, of10m, of1h] = [startMs[0] as number, startMs[1] as number, startMs[2] as number];
+    const [of24h, of7d] = [startMs[3] as number, startMs[4] as number];
+    let [in1m, in10m, in1h, in24h, in7d] = [0, 0, 0, 0, 0];
+    let otherMs = -Infinity;
+    for (let at = from; at < end; at += width) {
+      const timeMs = page[at + 1] as number;
+      if (page[at] === other) otherMs = timeMs;
+      if (timeMs < of7d) continue;
+      in7d += 1;
+      if (timeMs < of24h) continue;
+      in24h += 1;
+      if (timeMs < of1h) continue;
+      in1h += 1;
+      if (timeMs < of10m) continue;
+      in10m += 1;
+      if (timeMs >= of1m) in1m += 1;
     }
-    into.fill(0);
-    for (let i = 0; i < timesMs.length; i++) {
-      const level = edges.shortestOf(timesMs[i] as number);
-      if (level < into.length) into[level] = (into[level] as number) + 1;
-    }
-    // The longer windows hold what the shorter ones do.
-    for (let level = 1; level < into.length; level++)
-      into[level] = (into[level] as number) + (into[level - 1] as number);
+    const { distinct } = into;
+    distinct[0] = in1m;
+    distinct[1] = in10m;
+    distinct[2] = in1h;
+    distinct[3] = in24h;
+    distinct[featureLevels - 1] = in7d;
+    into.otherMs[0] = otherMs;
   }
 
-  snapshot(): readonly (readonly [other: string, lastMs: number])[] {
-    return this.many?.snapshot() ?? this.names.map((name, i) => [name, this.timesMs[i] as number] as const);
+  placesOf(entity: number): readonly number[] {
+    const page = this.lists.page(entity);
+    const from = this.lists.from(entity);
+    return Array.from({ length: this.lists.count(entity) }, (_, i) => page[from + i * width] as number);
   }
 
-  restore(saved: readonly (readonly [other: string, lastMs: number])[]): void {
-    for (const [other, lastMs] of saved) this.see(other, lastMs);
-  }
-}
-
-class ManyOthers {
-  /** When each was last seen, the longest unseen first. */
-  private readonly lastMsOf = new Map<string, number>();
-  /** The same times, rising. */
-  private readonly timesMs: number[] = [];
-
-  lastMs(other: string): number {
-    return this.lastMsOf.get(other) ?? -Infinity;
+  clear(entity: number): void {
+    this.lists.clear(entity);
   }
 
-  see(other: string, atMs: number): void {
-    const knownMs = this.lastMsOf.get(other);
-    const lastMs = knownMs === undefined ? atMs : Math.max(knownMs, atMs);
-    if (knownMs !== undefined) this.lastMsOf.delete(other);
-    this.lastMsOf.set(other, lastMs);
-    if (knownMs !== lastMs) {
-      if (knownMs !== undefined) this.timesMs.splice(this.firstFrom(knownMs), 1);
-      this.keep(lastMs);
-    }
-    if (this.lastMsOf.size > othersMax) this.forgetOne();
-  }
-
-  countSince(startMs: number): number {
-    return this.timesMs.length - this.firstFrom(startMs);
-  }
-
-  private forgetOne(): void {
-    for (const [longest, lastMs] of this.lastMsOf) {
-      this.lastMsOf.delete(longest);
-      this.timesMs.splice(this.firstFrom(lastMs), 1);
-      return;
-    }
-  }
-
-  private keep(lastMs: number): void {
-    const { timesMs } = this;
-    if (timesMs.length === 0 || lastMs >= (timesMs[timesMs.length - 1] as number)) timesMs.push(lastMs);
-    else timesMs.splice(this.firstFrom(lastMs), 0, lastMs);
-  }
-
-  /** The place of the first time that is not before `timeMs`. */
-  private firstFrom(timeMs: number): number {
-    const { timesMs } = this;
-    let low = 0;
-    let high = timesMs.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((timesMs[middle] as number) < timeMs) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  snapshot(): readonly (readonly [other: string, lastMs: number])[] {
-    return [...this.lastMsOf];
+  snapshot(entity: number, nameOf: (other: number) => string): readonly (readonly [other: string, lastMs: number])[] {
+    const page = this.lists.page(entity);
+    const from = this.lists.from(entity);
+    return this.placesOf(entity).map((other, i) => [nameOf(other), page[from + i * width + 1] as number] as const);
   }
 }

@@ -1,0 +1,37 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { putFraction } from './json-number.ts';
+
+const bytes = new Uint8Array(64);
+const decoder = new TextDecoder();
+const written = (value: number): string => decoder.decode(bytes.subarray(3, putFraction(bytes, 3, value)));
+const expectSame = (value: number): void => {
+  if (!Number.isInteger(value) && written(value) !== String(value)) expect(written(value)).toBe(String(value));
+};
+
+test('means, shares, times, distances and what lies beside them are written as JavaScript writes them', () => {
+  for (let i = 1; i < 400; i++)
+    for (const sum of [1, 7, 99, 1_234, 56_789, 999_999, 123_456_789, 99_999_999_999]) {
+      const of = sum + i * 37;
+      for (const value of [of / i, of / 100, of / 1_000, i / of, Math.sqrt(of), of + 0.1, of - 1e-9]) expectSame(value);
+    }
+});
+
+test('the neighbours of powers of two and ten, and of short decimals', () => {
+  const view = new DataView(new ArrayBuffer(8));
+  const near = (value: number): void => {
+    view.setFloat64(0, value);
+    const bits = view.getBigUint64(0);
+    for (let step = -40n; step <= 40n; step++) {
+      view.setBigUint64(0, bits + step);
+      expectSame(view.getFloat64(0));
+    }
+  };
+  for (let e = -3; e < 34; e++) near(2 ** e);
+  for (let e = -3; e < 12; e++) for (const digit of [1, 2, 2.5, 5, 7.3, 9.9]) near(digit * 10 ** e);
+});
+
+test('any double', () => {
+  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), expectSame), { numRuns: 20_000 });
+  fc.assert(fc.property(fc.double({ min: 1, max: 2 ** 31, noNaN: true }), expectSame), { numRuns: 50_000 });
+}, 30_000);
