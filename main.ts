@@ -7,6 +7,7 @@ import { prepare, readArchived } from './cli/start/prepare.ts';
 import { readyChecks } from './cli/start/readiness.ts';
 import { processorsOf } from './cli/start/processors-of.ts';
 import type { ServiceRecipe } from './cli/start/services.ts';
+import { stopServices } from './cli/start/stop-services.ts';
 import { supervise, type Supervised } from './cli/start/supervisor.ts';
 import { createSystemStatus } from './cli/start/system-status.ts';
 
@@ -23,7 +24,7 @@ export interface Running {
   readonly services: readonly Supervised[];
   /** Where the page is, once the HTTP service listens; null before, or without it. */
   url(): string | null;
-  /** HTTP first, so that nothing more comes in, then the live gateway, inputs, tasks, sinks, then what they stand on. */
+  /** HTTP first, so that nothing more comes in, then the other services, then what they stand on. */
   drain(): Promise<void>;
 }
 
@@ -74,7 +75,7 @@ export async function run(context: RunContext, options: RunOptions): Promise<Run
     url: () => (page.server?.status().state === 'running' ? page.server.url() : null),
     async drain() {
       pageBuild?.stop();
-      for (const service of services) await service.stop();
+      await stopServices(services, infrastructure.isFreshBroker);
       await infrastructure.close();
       await store.close();
     },

@@ -5,6 +5,7 @@ import { run, serviceNames, type Running } from '../main.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { endProcess } from './end-process.ts';
 import { exitCodes, UsageError, type StartOptions } from './options.ts';
 import { banner } from './start/banner.ts';
 import type { RunContext } from './start/context.ts';
@@ -29,7 +30,12 @@ export async function runStart({ configFile, only, isDemo }: StartOptions): Prom
   const starting = run(context, { only, isDemo: isDemo ?? wantsDemo(config), version: ownVersion() });
   let isRunning = false;
   // Before everything is up there is nothing to drain, and what is waited for (a broker, say) may never come.
-  onSignals(async () => (isRunning ? (await starting).drain() : undefined));
+  onSignals(async () => {
+    if (!isRunning) return false;
+    const { drain, infrastructure } = await starting;
+    await drain();
+    return infrastructure.kafka.isAnyLeftBehind();
+  });
   const running = await starting.catch((error: unknown) => {
     say(error instanceof Error ? error.message : String(error));
     process.exit(exitCodes.failed);
@@ -84,17 +90,21 @@ function say(message: string): void {
   process.stderr.write(`millrace: ${message}\n`);
 }
 
-function onSignals(drain: () => Promise<void>): void {
+/** `drain` tells whether a client hangs in its library. */
+function onSignals(drain: () => Promise<boolean>): void {
   let isStopping = false;
   const stop = (): void => {
-    if (isStopping) process.exit(exitCodes.failed);
+    if (isStopping) endProcess(exitCodes.failed, true);
     isStopping = true;
-    setTimeout(() => process.exit(exitCodes.failed), drainMaxMs).unref();
+    setTimeout(() => {
+      say(`not drained within ${drainMaxMs / 1_000} s: what is left is done again after the next start`);
+      endProcess(exitCodes.failed, true);
+    }, drainMaxMs).unref();
     void drain().then(
-      () => process.exit(exitCodes.ok),
+      (isAnyStuck) => endProcess(exitCodes.ok, isAnyStuck),
       (error: unknown) => {
         say(error instanceof Error ? error.message : String(error));
-        process.exit(exitCodes.failed);
+        endProcess(exitCodes.failed, false);
       },
     );
   };

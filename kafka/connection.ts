@@ -34,6 +34,8 @@ export interface KafkaContext {
   readonly growth: Growth | null;
   /** Aborts when the `Kafka` is closed. */
   readonly closing: AbortSignal;
+  /** A client did not end in time, and holds a thread of libuv's now. */
+  readonly leftBehind: () => void;
 }
 
 /** What every client of a process is configured with. */
@@ -163,21 +165,30 @@ export function createAvailability(context: KafkaContext, what: string): Availab
 }
 
 /** Calls `disconnect` once and waits for it, but never longer than `timeoutMs`: the native call is known to hang. */
-export function disconnectBounded(
+export async function disconnectBounded(
   context: KafkaContext,
   what: string,
   timeoutMs: number,
   disconnect: (done: () => void) => void,
 ): Promise<void> {
+  if (!(await settlesWithin(timeoutMs, new Promise<void>(disconnect)))) leaveBehind(context, what, timeoutMs);
+}
+
+/** What is still in its library cannot be closed, nor can this process end by itself. */
+export function leaveBehind({ logger, leftBehind }: KafkaContext, what: string, timeoutMs: number): void {
+  logger.warn({ what, timeoutMs }, 'a kafka client did not end in time: left behind');
+  leftBehind();
+}
+
+/** Whether it is done, well or badly, within that time. */
+export function settlesWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      context.logger.warn({ what, timeoutMs }, 'a kafka client did not disconnect in time: left behind');
-      resolve();
-    }, timeoutMs);
-    disconnect(() => {
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const settle = (): void => {
       clearTimeout(timer);
-      resolve();
-    });
+      resolve(true);
+    };
+    work.then(settle, settle);
   });
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { TopicPartition } from '../sources/source.ts';
+import { systemClock } from '../telemetry/clock.ts';
 import { until, type Bench } from './contract-suite.ts';
 import type { Kafka, KafkaError, Membership, MembershipHandlers } from './contract.ts';
 
@@ -67,6 +68,27 @@ export function membershipSuite(given: () => Bench): void {
     await one.member.close();
   }, 60_000);
 
+  test('leaves within its time at whatever moment of joining it is closed, and no client hangs in its library', async () => {
+    const topic = await createTopic();
+    const kafka = await given().another();
+    const options = { groupId: `group-${topic}`, topics: [topic], kind: 'group' as const };
+    const other = await given().kafka.membership(options);
+    await other.start(tracker().handlers);
+    for (let i = 0; i < closesTried; i++) {
+      const member = await kafka.membership(options);
+      await member.start(tracker().handlers);
+      await systemClock.sleep((i * closesSpreadMs) / closesTried);
+      const sinceMs = systemClock.nowMs();
+      await member.close();
+      expect(systemClock.nowMs() - sinceMs, `closed ${(i * closesSpreadMs) / closesTried} ms after`).toBeLessThan(
+        10_000,
+      );
+    }
+    await other.close();
+    expect(kafka.isAnyLeftBehind()).toBe(false);
+    expect(given().kafka.isAnyLeftBehind()).toBe(false);
+  }, 120_000);
+
   test('closes while a commit is on its way', async () => {
     const topic = await createTopic();
     const member = await given().kafka.membership({ groupId: `group-${topic}`, topics: [topic], kind: 'solo' });
@@ -76,6 +98,9 @@ export function membershipSuite(given: () => Bench): void {
     await member.close();
   });
 }
+
+const closesTried = 12;
+const closesSpreadMs = 240;
 
 function tracker() {
   const owned = new Set<number>();

@@ -163,6 +163,8 @@ export interface Kafka {
   membership(options: MembershipOptions): Promise<Membership>;
   /** Null with the embedded broker, which has no admin calls. One for all; closed with the `Kafka`. */
   readonly admin: Admin | null;
+  /** True once a client did not end in time: it may hold up the end of this process for ever (`process.exit` waits for libuv's threads). */
+  isAnyLeftBehind(): boolean;
   /** Closes what is still open, bounded in time. */
   close(): Promise<void>;
 }

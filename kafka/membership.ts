@@ -7,12 +7,22 @@ import {
   type NextOffset,
 } from './contract.ts';
 import { createCommitter, type Committer } from './commits.ts';
-import { baseConfig, connect, countPartitions, disconnectBounded, type KafkaContext } from './connection.ts';
+import {
+  baseConfig,
+  connect,
+  countPartitions,
+  disconnectBounded,
+  leaveBehind,
+  settlesWithin,
+  type KafkaContext,
+} from './connection.ts';
 import type { NativeConfig, NativeConsumer, NativePartition } from './driver.ts';
 import { kafkaError } from './errors.ts';
 import { startGroup } from './membership-group.ts';
 
 const queryTimeoutMs = 5_000;
+/** For a commit that is under way to be answered: without, it costs a repetition. */
+const lastCommitMs = 3_000;
 const disconnectTimeoutMs = 5_000;
 const sessionMs = 20_000;
 /** Shorter ones never assign anything there. */
@@ -68,8 +78,10 @@ class Member implements Membership {
   #rebalance: Rebalanced = () => {};
   #serveTimer: NodeJS.Timeout | undefined;
   #growthTimer: NodeJS.Timeout | undefined;
-  #serving: Promise<void> = Promise.resolve();
+  #serving: Promise<void> | null = null;
   #closing: Promise<void> | undefined;
+  /** Closing, and nothing more is served. */
+  #isLeaving = false;
 
   constructor(context: KafkaContext, options: MembershipOptions, client: NativeConsumer, committer: Committer) {
     this.kind = options.kind;
@@ -83,7 +95,12 @@ class Member implements Membership {
   async start(handlers: MembershipHandlers): Promise<void> {
     this.#handlers = handlers;
     if (this.kind === 'solo') return this.#takeAll();
-    this.#rebalance = startGroup(this.#context, this.#client, this.#options.topics, this.#owned, handlers);
+    const isClosing = (): boolean => this.#closing !== undefined;
+    this.#rebalance = startGroup(this.#context, this.#client, this.#options.topics, {
+      owned: this.#owned,
+      handlers,
+      isClosing,
+    });
   }
 
   rebalanced(error: unknown, partitions: readonly NativePartition[]): void {
@@ -120,22 +137,27 @@ class Member implements Membership {
 
   async #close(): Promise<void> {
     clearTimeout(this.#growthTimer);
-    await this.#committer.idle();
+    await settlesWithin(lastCommitMs, this.#committer.idle());
+    this.#isLeaving = true;
     clearTimeout(this.#serveTimer);
-    await this.#serving;
     this.#owned.clear();
     const what = `membership ${this.#options.groupId}`;
+    // Beside a `consume` a `disconnect` may crash.
+    if (!(await settlesWithin(disconnectTimeoutMs, this.#serving ?? Promise.resolve())))
+      return leaveBehind(this.#context, what, disconnectTimeoutMs);
     await disconnectBounded(this.#context, what, disconnectTimeoutMs, (done) => this.#client.disconnect(done));
   }
 
-  /** An empty, non-waiting `consume` keeps the member alive and brings its callbacks. */
+  /** An empty, non-waiting `consume` keeps the member alive and brings its callbacks. One at a time. */
   #scheduleServe(): void {
     clearTimeout(this.#serveTimer);
+    if (this.#serving || this.#isLeaving) return;
     const calmMs = this.kind === 'solo' ? soloPollMs : servePollMs;
     const delayMs = this.#committer.isBusy() ? commitPollMs : calmMs;
     this.#serveTimer = setTimeout(() => {
       this.#serving = this.#serve().finally(() => {
-        if (!this.#closing || this.#committer.isBusy()) this.#scheduleServe();
+        this.#serving = null;
+        this.#scheduleServe();
       });
     }, delayMs);
   }

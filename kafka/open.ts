@@ -3,7 +3,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { KafkaError, type Kafka, type KafkaDriver, type KafkaReader, type KafkaSender } from './contract.ts';
-import type { KafkaContext, KafkaSecurity } from './connection.ts';
+import { settlesWithin, type KafkaContext, type KafkaSecurity } from './connection.ts';
 import { loadDriver } from './driver.ts';
 import { createGrowth } from './growth.ts';
 import { openMembership } from './membership.ts';
@@ -27,6 +27,8 @@ export interface OpenKafkaOptions {
   readonly sender?: KafkaSender;
 }
 
+const adminCloseMs = 2_000;
+
 interface Closable {
   close(): Promise<void>;
 }
@@ -41,6 +43,7 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
   const closing = new AbortController();
   // Whatever waits for a broker listens.
   setMaxListeners(0, closing.signal);
+  let leftBehind = 0;
   const base: Omit<KafkaContext, 'admin'> = {
     driver,
     brokers: options.brokers,
@@ -52,6 +55,7 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
     growth: options.isEmbedded ? createGrowth() : null,
     security: options.security,
     closing: closing.signal,
+    leftBehind: () => void leftBehind++,
   };
   // What many processes never use is loaded by those that do: it is a third of what all of this takes to load.
   const admin = base.isEmbedded ? null : (await import('./admin.ts')).openAdmin(base);
@@ -86,11 +90,12 @@ export async function openKafka(options: OpenKafkaOptions): Promise<Kafka> {
     },
     membership: (membershipOptions) => keep(openMembership(context, membershipOptions)),
     admin,
+    isAnyLeftBehind: () => leftBehind > 0,
     async close() {
       closing.abort();
       await Promise.all([...open].map((part) => part.close()));
       open.clear();
-      await admin?.close();
+      if (admin) await settlesWithin(adminCloseMs, admin.close());
     },
   };
 }

@@ -32,7 +32,7 @@ test('waits for a broker as long as it takes: where the client heeds it, for it 
   const producer = await openProducer(
     {
       ...{ driver, brokers: '127.0.0.1:1', clientId: 'test', isEmbedded: false, security: undefined },
-      ...{ admin: null, growth: null },
+      ...{ admin: null, growth: null, leftBehind: () => {} },
       ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock, closing: new AbortController().signal },
     },
     {},

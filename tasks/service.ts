@@ -68,6 +68,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
   let state: TaskServiceStatus['state'] = 'stopped';
   let detail: string | undefined;
   let isReporting = false;
+  let isDraining = false;
 
   const setAssigned = (partitions: readonly TopicPartition[], isAssigned: boolean): void => {
     for (const { topic, partition } of partitions)
@@ -94,6 +95,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
       state = 'starting';
       await checkOrderTopic(options);
       await checkInputs(options, identities[0]?.inputs ?? []);
+      if (isDraining) return;
       tasks = identities.map((identity, shard) => createTask({ service: options, tuning, shard, identity, metrics }));
       watchdogs = tasks.map((_, shard) => watchdogOf(options, shard, tuning.stallMs));
       await options.membership.start({
@@ -112,6 +114,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
       void report();
     },
     async drain() {
+      isDraining = true;
       isReporting = false;
       await Promise.all(tasks.map((task) => task.drain()));
       await options.membership.close().catch(() => undefined);

@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import type { KafkaDriver, KafkaReader } from '../kafka/contract.ts';
+import type { KafkaDriver, KafkaReader, KafkaSender } from '../kafka/contract.ts';
 
 /** One flag of a `verify:…` command: the letter for its value, what it is, and its default (absent: none, then its value is empty). */
 export type Flag = readonly [value: string, says: string, fallback?: string];
@@ -9,6 +10,7 @@ export const rigFlags = {
   seed: ['S', 'of events and moments', '1'],
   driver: ['D', 'node-rdkafka or confluent', 'node-rdkafka'],
   reader: ['R', 'client or direct', 'client'],
+  sender: ['R', 'client or direct', 'client'],
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** For those that can do it without Java. */
@@ -41,15 +43,17 @@ export function readFlags<Name extends string>(
 }
 
 /** What `rigFlags` say, for the rig. */
-export function rigOf({ seed, driver, reader }: Readonly<Record<keyof typeof rigFlags, string>>): {
+export function rigOf({ seed, driver, reader, sender }: Readonly<Record<keyof typeof rigFlags, string>>): {
   readonly seed: number;
   readonly driver: KafkaDriver;
   readonly reader: KafkaReader;
+  readonly sender: KafkaSender;
 } {
   return {
     seed: Number(seed),
     driver: oneOf('driver', driver, ['node-rdkafka', 'confluent']),
     reader: oneOf('reader', reader, ['client', 'direct']),
+    sender: oneOf('sender', sender, ['client', 'direct']),
   };
 }
 
@@ -63,3 +67,10 @@ export function oneOf<T extends string>(name: string, value: string, known: read
 
 /** Progress, on standard error: what counts is on standard output. */
 export const say = (line: string): void => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);
+
+/** Ends the command. A native client that hangs in its library would hold that up for ever (`process.exit` waits for its thread). */
+export function endVerify(code: number): never {
+  const untilGone = 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -0 "$0" 2>/dev/null || exit; done; kill -9 "$0"';
+  spawn('sh', ['-c', untilGone, String(process.pid)], { detached: true, stdio: 'ignore' }).unref();
+  process.exit(code);
+}

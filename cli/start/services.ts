@@ -80,6 +80,7 @@ async function clickhouseService(parts: ServiceParts): Promise<Service> {
     epoch: epoch.incarnation,
     limits: { batchRowsMax, batchBytesMax, batchWaitMs },
     ttlDays,
+    readsToEndOnDrain: infrastructure.isFreshBroker,
     clock,
     logger: parts.logger.child({ service: 'clickhouse' }),
     metrics,

@@ -37,7 +37,9 @@ export function supervise<S extends Service>(
   let isAlive = true;
 
   const runOnce = async (): Promise<void> => {
-    current = await factory();
+    const built = await factory();
+    if (stopping.signal.aborted) return built.drain();
+    current = built;
     await current.start();
     logger.debug({ service: name }, 'service started');
     while (!stopping.signal.aborted) {
@@ -54,6 +56,7 @@ export function supervise<S extends Service>(
       try {
         await runOnce();
       } catch (error) {
+        if (stopping.signal.aborted && current === null) return;
         lastFailure = error instanceof Error ? error.message : String(error);
         logger.error({ service: name, retryInMs: waitMs, err: lastFailure }, 'service failed, will be restarted');
         await current?.drain().catch(() => {});
@@ -74,7 +77,9 @@ export function supervise<S extends Service>(
       current?.status() ?? { state: lastFailure ? 'failed' : 'starting', ...(lastFailure && { detail: lastFailure }) },
     stop: async () => {
       stopping.abort();
-      await current?.drain();
+      // What is still being built has nothing to drain, and may wait for a broker: its clients are closed with all others.
+      if (current === null) return;
+      await current.drain();
       await running;
     },
   };

@@ -12,10 +12,10 @@ export interface Cluster {
   metadata(topics: readonly string[], options?: { readonly creates?: boolean }): Promise<Metadata>;
   /** The link to any broker. */
   anyLink(): Promise<Link>;
-  /** The link to a broker that metadata has named. */
+  /** The link to a broker that metadata has named, for records alone: a broker answers in order, so nothing else is to wait behind a fetch. */
   link(broker: number): Promise<Link>;
-  /** An offset of a partition, asked from its leader. Rejects with a `SourceError`. */
-  offset(tp: { readonly topic: string; readonly partition: number }, kind: bigint): Promise<number>;
+  /** Offsets of a partition, asked from its leader, one for each kind. Rejects with a `SourceError`. */
+  offsets(tp: { readonly topic: string; readonly partition: number }, kinds: readonly bigint[]): Promise<number[]>;
   close(): Promise<void>;
 }
 
@@ -40,6 +40,8 @@ export async function openCluster(context: KafkaContext, part: 'reader' | 'produ
   }
 }
 
+type LinkUse = 'records' | 'questions';
+
 class LiveCluster implements Cluster {
   readonly availability: Availability;
   readonly #context: KafkaContext;
@@ -58,7 +60,7 @@ class LiveCluster implements Cluster {
     let failure = new KafkaError('kafka_unavailable', `no broker at ${this.#context.brokers}`);
     for (const address of [...this.#addresses.values(), ...this.#bootstrap]) {
       try {
-        const link = await this.#linkTo(address);
+        const link = await this.#linkTo(address, 'questions');
         const answer = readMetadata(
           await link.request(api.metadata, (writer) => writeMetadata(writer, topics, creates)),
         );
@@ -76,22 +78,23 @@ class LiveCluster implements Cluster {
   }
 
   link(broker: number): Promise<Link> {
-    const address = this.#addresses.get(broker);
-    if (!address) return Promise.reject(new KafkaError('kafka_unavailable', `broker ${broker} is not known`));
-    return this.#linkTo(address);
+    return this.#linkToBroker(broker, 'records');
   }
 
   async anyLink(): Promise<Link> {
     const { brokers } = await this.metadata([]);
     const [first] = brokers;
     if (!first) throw new KafkaError('kafka_unavailable', 'no broker is known');
-    return this.link(first.id);
+    return this.#linkToBroker(first.id, 'questions');
   }
 
-  async offset(tp: { readonly topic: string; readonly partition: number }, kind: bigint): Promise<number> {
+  async offsets(
+    tp: { readonly topic: string; readonly partition: number },
+    kinds: readonly bigint[],
+  ): Promise<number[]> {
     for (let retriesLeft = leaderRetries; ; retriesLeft--) {
       try {
-        return await this.#offsetOnce(tp, kind);
+        return await this.#offsetsOnce(tp, kinds);
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         if (!error.retryable || retriesLeft === 0 || this.#isClosed) throw sourceError(error);
@@ -107,25 +110,36 @@ class LiveCluster implements Cluster {
     await Promise.all(links.map((link) => link.then((open) => open.close()).catch(() => undefined)));
   }
 
-  async #offsetOnce({ topic, partition }: { topic: string; partition: number }, kind: bigint): Promise<number> {
+  async #offsetsOnce(
+    { topic, partition }: { topic: string; partition: number },
+    kinds: readonly bigint[],
+  ): Promise<number[]> {
     const doing = `offsets of ${topic}-${partition}`;
     const [found] = (await this.metadata([topic])).topics;
     if (!found || found.errorCode !== 0) throw kafkaError(found?.errorCode ?? 3, doing);
     const leader = found.partitions.find((one) => one.partition === partition);
     if (!leader) throw new SourceError('topic_missing', `${doing}: ${topic} has ${found.partitions.length} partitions`);
     if (leader.leader < 0) throw kafkaError(leader.errorCode || 5, doing);
-    const link = await this.link(leader.leader);
+    const link = await this.#linkToBroker(leader.leader, 'questions');
     const question = { topic, partition, leaderEpoch: leader.leaderEpoch };
-    const answer = readListOffsets(
-      await link.request(api.listOffsets, (writer) => writeListOffsets(writer, question, kind)),
+    const answers = await Promise.all(
+      kinds.map((kind) => link.request(api.listOffsets, (writer) => writeListOffsets(writer, question, kind))),
     );
-    if (answer.errorCode !== 0) throw kafkaError(answer.errorCode, doing);
-    return answer.offset;
+    return answers.map(readListOffsets).map(({ errorCode, offset }) => {
+      if (errorCode !== 0) throw kafkaError(errorCode, doing);
+      return offset;
+    });
   }
 
-  async #linkTo(address: Address): Promise<Link> {
+  #linkToBroker(broker: number, use: LinkUse): Promise<Link> {
+    const address = this.#addresses.get(broker);
+    if (!address) return Promise.reject(new KafkaError('kafka_unavailable', `broker ${broker} is not known`));
+    return this.#linkTo(address, use);
+  }
+
+  async #linkTo(address: Address, use: LinkUse): Promise<Link> {
     if (this.#isClosed) throw new KafkaError('kafka_closed', 'the client is closed');
-    const name = `${address.host}:${address.port}`;
+    const name = `${use} ${address.host}:${address.port}`;
     const known = this.#links.get(name);
     if (known) {
       const link = await known;

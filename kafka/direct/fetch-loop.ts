@@ -7,7 +7,7 @@ import { BatchError, scanBatches } from './batches.ts';
 import type { Cluster } from './cluster.ts';
 import { codecName, isCodecRead } from './codecs.ts';
 import type { DirectStream } from './stream.ts';
-import { api, readFetch, writeFetch, type FetchedPartition, type FetchLimits } from './wire.ts';
+import { api, readFetch, writeFetch, type FetchedPartition, type FetchLimits, type FetchQuestion } from './wire.ts';
 
 export interface FetchLoopOptions {
   readonly context: KafkaContext;
@@ -83,19 +83,9 @@ export class FetchLoop {
       try {
         const { cluster } = this.#options;
         const link = await cluster.link(this.#broker);
-        const bytes = await link.request(api.fetch, (writer) =>
-          writeFetch(
-            writer,
-            asked.map(({ topic, partition, leaderEpoch, nextOffset }) => ({
-              topic,
-              partition,
-              leaderEpoch,
-              fetchOffset: nextOffset,
-            })),
-            this.#limits,
-          ),
-        );
-        this.#deliver(bytes);
+        const questions = new Map(asked.map((stream) => [stream, questionOf(stream)]));
+        const bytes = await link.request(api.fetch, (writer) => writeFetch(writer, [...questions.values()], this.#limits));
+        this.#deliver(bytes, questions);
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         if (!this.#isStopping) this.#lost(error);
@@ -113,15 +103,16 @@ export class FetchLoop {
     return [...mine.slice(this.#rotation), ...mine.slice(0, this.#rotation)];
   }
 
-  #deliver(bytes: Buffer): void {
+  #deliver(bytes: Buffer, questions: ReadonlyMap<DirectStream, FetchQuestion>): void {
     const { cluster, streams } = this.#options;
     const { errorCode, partitions } = readFetch(bytes);
     if (errorCode !== 0) throw kafkaError(errorCode, 'fetch');
     cluster.availability.heard();
     for (const fetched of partitions) {
       const stream = streams.find(fetched.topic, fetched.partition);
-      // Closed and opened anew meanwhile, it may stand elsewhere: its own answer will come.
-      if (stream?.phase === 'reading' && stream.leader === this.#broker) this.#take(stream, bytes, fetched);
+      if (stream?.phase !== 'reading' || stream.leader !== this.#broker) continue;
+      // Closed and opened anew meanwhile, it stands elsewhere: what comes would leave out what lies between. Its own answer will come.
+      if (questions.get(stream)?.fetchOffset === stream.nextOffset) this.#take(stream, bytes, fetched);
     }
     this.#queueBytes.set(streams.all().reduce((sum, stream) => sum + stream.queuedBytes, 0));
     streams.wake();
@@ -180,3 +171,8 @@ export class FetchLoop {
     });
   }
 }
+
+const questionOf = ({ topic, partition, leaderEpoch, nextOffset }: DirectStream): FetchQuestion => ({
+  ...{ topic, partition, leaderEpoch },
+  fetchOffset: nextOffset,
+});

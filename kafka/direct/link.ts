@@ -42,9 +42,16 @@ export async function openLink({ host, port }: Address, options: LinkOptions): P
   } catch (error) {
     throw linkError(error, `connect to ${where}`);
   }
+  let isBroken = false;
+  /** The library loses its place among the answers when one comes after its time: nothing more is to be read from it. */
+  const giveUp = (): void => {
+    isBroken = true;
+    connection.socket?.destroy();
+  };
   return {
     request: ({ key, version }, write) =>
       new Promise((resolve, reject) => {
+        if (isBroken) return reject(new KafkaError('kafka_unavailable', `request ${key} to ${where}: given up`));
         const parse = (_id: number, _key: number, _version: number, reader: AnswerReader): Buffer => bytesOf(reader);
         connection.send(
           key,
@@ -54,13 +61,19 @@ export async function openLink({ host, port }: Address, options: LinkOptions): P
           false,
           false,
           (error, bytes) => {
-            if (error) reject(linkError(error, `request ${key} to ${where}`));
-            else resolve(bytes as Buffer);
+            if (!error) return resolve(bytes as Buffer);
+            giveUp();
+            reject(linkError(error, `request ${key} to ${where}`));
           },
         );
       }),
-    isOpen: () => connection.isConnected(),
-    close: () => connection.close(),
+    isOpen: () => !isBroken && connection.isConnected(),
+    close: async () => {
+      const closed = connection.close();
+      // What was not written yet is not waited for: the other side may not read any more.
+      connection.socket?.destroy();
+      await closed;
+    },
   };
 }
 

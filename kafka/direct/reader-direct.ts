@@ -85,8 +85,8 @@ class DirectReader implements Source {
 
   async bounds(tp: TopicPartition): Promise<{ readonly lowOffset: bigint; readonly endOffset: bigint }> {
     if (this.#closing) throw new SourceError('closed', 'the reader is closed');
-    const low = await this.#cluster.offset(tp, offsetKind.earliest);
-    return { lowOffset: BigInt(low), endOffset: BigInt(await this.#cluster.offset(tp, offsetKind.end)) };
+    const [low = 0, end = 0] = await this.#cluster.offsets(tp, [offsetKind.earliest, offsetKind.end]);
+    return { lowOffset: BigInt(low), endOffset: BigInt(end) };
   }
 
   async partitionCount(topic: string): Promise<number> {

@@ -26,6 +26,7 @@ export class SinkLoop {
   readonly #partitions: PartitionSet;
   readonly #flushOptions: FlushOptions;
   readonly #stopping = new AbortController();
+  readonly #readsToEnd: boolean;
   #state: ClickHouseSinkStatus['state'] = 'starting';
   #detail: string | undefined;
   #insertedRows = 0;
@@ -35,6 +36,7 @@ export class SinkLoop {
   #lastFlushMs = 0;
   #isCommitOwed = false;
   #isDraining = false;
+  #isOpening = false;
   #drainTo: ReadonlyMap<string, bigint> | null = null;
   #running: Promise<void> = Promise.resolve();
   #draining: Promise<void> | null = null;
@@ -43,6 +45,7 @@ export class SinkLoop {
     const { clock, logger } = options;
     this.#options = options;
     this.#limits = limits;
+    this.#readsToEnd = options.readsToEndOnDrain ?? true;
     this.#metrics = sinkMetrics(options.metrics);
     this.#blocks = createBlocks(options.epoch, (topic, reason) => this.#onReject(topic, reason));
     const retry: RetryOptions = {
@@ -62,7 +65,7 @@ export class SinkLoop {
     this.#running = this.#run().catch((error: unknown) => this.#fail(error));
   }
 
-  /** Inserts and commits everything up to the ends seen now, within the drain's time-out, then leaves the group. */
+  /** Inserts and commits what was read, or everything up to the ends seen now, within the drain's time-out, then leaves the group. */
   drain(): Promise<void> {
     return (this.#draining ??= this.#drain());
   }
@@ -86,9 +89,11 @@ export class SinkLoop {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      this.#isOpening = true;
       await this.#partitions.applyChanges();
-      if (this.#isDraining) this.#drainTo ??= await this.#partitions.ends();
-      const hasMore = await this.#collect();
+      this.#isOpening = false;
+      if (this.#isDraining) this.#drainTo ??= this.#readsToEnd ? await this.#partitions.ends() : new Map();
+      const hasMore = this.#isDraining && !this.#readsToEnd ? false : await this.#collect();
       if (this.#isDue(hasMore)) {
         await this.#flush();
         continue;
@@ -164,8 +169,10 @@ export class SinkLoop {
     const { clock, membership } = this.#options;
     const timer = new AbortController();
     this.#isDraining = true;
+    // Nothing was read: what is being opened need not be.
+    if (!this.#readsToEnd && this.#isOpening && this.#blocks.rows() === 0) this.#stopping.abort();
     const late = clock.sleep(this.#limits.drainTimeoutMs, timer.signal).then(() => this.#stopping.abort());
-    await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
+    if (!this.#stopping.signal.aborted) await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
     timer.abort();
     this.#partitions.close();
     await membership.close();

@@ -36,6 +36,8 @@ export interface ClickHouseSinkOptions {
   readonly epoch: number;
   readonly limits?: Partial<SinkLimits>;
   readonly ttlDays?: TtlDays;
+  /** A drain goes on to the ends of the topics: for a broker that forgets (default). Else what was read is enough. */
+  readonly readsToEndOnDrain?: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -41,6 +41,8 @@ class Webhooks implements WebhookService {
   /** What the membership said last is not acted on yet. */
   #isChanged = false;
   #isFailed = false;
+  /** Waits for records: a drain need not wait with it. */
+  #isIdle = false;
   #committedAtMs = 0;
   #running: Promise<void> = Promise.resolve();
   #draining: Promise<void> | undefined;
@@ -85,7 +87,10 @@ class Webhooks implements WebhookService {
       const read = await this.#deliverer.step();
       if (clock.nowMs() - this.#committedAtMs >= commitEveryMs) await this.#commit();
       const waitMs = Math.min(idleWaitMs, this.#deliverer.nextDueMs() - clock.nowMs());
-      if (read === 0) await reader.wait(Math.max(1, waitMs));
+      if (read > 0) continue;
+      this.#isIdle = true;
+      await reader.wait(Math.max(1, waitMs));
+      this.#isIdle = false;
     }
   }
 
@@ -124,7 +129,8 @@ class Webhooks implements WebhookService {
     const timer = new AbortController();
     this.#deliverer.pause();
     this.#stopping.abort();
-    const settled = this.#running.then(() => this.#deliverer.settled());
+    const stepped = this.#isIdle ? Promise.resolve() : this.#running;
+    const settled = stepped.then(() => this.#deliverer.settled());
     await Promise.race([settled, clock.sleep(drainTimeoutMs, timer.signal)]);
     timer.abort();
     if (!this.#isFailed) await this.#commit();

@@ -1,12 +1,14 @@
 // The processing service of `npm run verify:crash`: the numbered pipeline, the ClickHouse sink and, where a receiver is named, the webhooks,
 // wired as `millrace start` does, in a process for the harness to kill. Configured by environment; reports its task's status over the
 // channel to its parent.
+import { endProcess } from '../../cli/end-process.ts';
 import type { Page } from '../../cli/start/edges.ts';
 import { openClickHouse, startInfrastructure } from '../../cli/start/infrastructure.ts';
 import { openStore } from '../../cli/start/open-store.ts';
 import { prepare, readArchived } from '../../cli/start/prepare.ts';
 import { asRun } from '../../cli/start/routed.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
+import { stopServices } from '../../cli/start/stop-services.ts';
 import { supervise } from '../../cli/start/supervisor.ts';
 import { hasWebhooks } from '../../cli/start/webhook-endpoints.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -65,8 +67,8 @@ const report = setInterval(() => {
 
 const drain = async (): Promise<void> => {
   clearInterval(report);
-  for (const service of services) await service.stop();
+  await stopServices(services, infrastructure.isFreshBroker);
   await infrastructure.close();
-  process.exit(0);
+  endProcess(0, infrastructure.kafka.isAnyLeftBehind());
 };
 process.once('SIGTERM', () => void drain());

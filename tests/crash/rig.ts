@@ -5,7 +5,8 @@ import { startEmbeddedBroker } from '../../embedded/broker.ts';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from '../../embedded/clickhouse.ts';
 import { connectGate } from '../../embedded/gate-client.ts';
 import { inputTopics, orderTopic, readingGroups, taskGroup, type PipelineTopics } from '../../events/topics.ts';
-import type { Kafka, KafkaDriver, KafkaReader, Producer } from '../../kafka/contract.ts';
+import type { Kafka, KafkaDriver, KafkaReader, KafkaSender, Producer } from '../../kafka/contract.ts';
+import { settlesWithin } from '../../kafka/connection.ts';
 import { openKafka } from '../../kafka/open.ts';
 import { startReceiver, testSecret, type Receiver } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
@@ -48,6 +49,8 @@ export interface CrashRig {
 export interface RigOptions {
   readonly driver: KafkaDriver;
   readonly reader: KafkaReader;
+  /** Default: client. */
+  readonly sender?: KafkaSender;
   readonly broker: 'real' | 'embedded';
   /** The services reach the real broker by a proxy that can drop everything. */
   readonly hasProxy?: boolean;
@@ -63,6 +66,8 @@ export interface RigOptions {
 /** Short, so that a killed member is missed soon. */
 export const sessionTimeoutMs = 2_000;
 const snapshotEveryMs = 1_000;
+/** For each part of the rig. */
+const closeMaxMs = 60_000;
 
 /** Which broker it is to be: the real one where nothing is wanted, unless it cannot be had (said with the reason). */
 export function chooseBroker(wanted: '' | 'real' | 'embedded', say: (line: string) => void): 'real' | 'embedded' {
@@ -78,7 +83,7 @@ export function chooseBroker(wanted: '' | 'real' | 'embedded', say: (line: strin
 export async function openRig(options: RigOptions): Promise<CrashRig> {
   const closing: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) await one().catch(() => undefined);
+    for (const one of closing.splice(0).toReversed()) await settlesWithin(closeMaxMs, one());
   };
   try {
     return { ...(await open(options, closing)), close };
@@ -89,7 +94,7 @@ export async function openRig(options: RigOptions): Promise<CrashRig> {
 }
 
 async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): Promise<Omit<CrashRig, 'close'>> {
-  const { driver, reader, say } = options;
+  const { driver, reader, sender = 'client', say } = options;
   const parts = { clock: systemClock, logger: silentLogger };
   const folder = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
   closing.push(() => rm(folder, { recursive: true, force: true }));
@@ -112,6 +117,7 @@ async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): P
     MILLRACE_KAFKA_GATE: gateAddress,
     MILLRACE_KAFKA_DRIVER: driver,
     MILLRACE_KAFKA_READER: reader,
+    MILLRACE_KAFKA_SENDER: sender,
     MILLRACE_KAFKA_PARTITIONS: String(partitions),
     MILLRACE_KAFKA_SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
     MILLRACE_CLICKHOUSE_URL: clickhouse.url,

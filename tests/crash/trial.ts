@@ -17,6 +17,8 @@ export interface TrialOptions extends RigOptions {
 /** Two hours ago: all of it is the past when it is sent, whatever the machine's pace. */
 const agoMs = 7_200_000;
 const lookEveryMs = 25;
+/** For what waits to say what it waited for. */
+const lastWordMs = 10_000;
 const settledReads = 3;
 const readEveryMs = 500;
 const looksMax = 5;
@@ -45,11 +47,14 @@ export async function runTrial<T>(
     () => over.abort(new Error(`not done within ${options.timeoutMs / 1_000} s`)),
     options.timeoutMs,
   );
-  try {
+  const work = async (): Promise<TrialOutcome<T>> => {
     const trial = new Trial(options, rig, { signal: over.signal, progress: () => void late.refresh() });
     const driven = await drive(trial);
     await trial.finish();
     return { ...(await trial.compare()), driven };
+  };
+  try {
+    return await Promise.race([work(), overdue(over.signal)]);
   } catch (error) {
     const words = rig.services.map((service) => service.lastWords()).join('\n');
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${words}`, { cause: error });
@@ -58,6 +63,15 @@ export async function runTrial<T>(
     over.abort();
     await rig.close();
   }
+}
+
+/** Rejects a while after time is up: whatever waits by then without looking at the time, for a client that hangs, say, is left. */
+function overdue(signal: AbortSignal): Promise<never> {
+  const rejected = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => void setTimeout(() => reject(signal.reason as Error), lastWordMs).unref());
+  });
+  rejected.catch(() => undefined);
+  return rejected;
 }
 
 /** A rig with events flowing through it. */

@@ -1,5 +1,5 @@
 // `npm run verify:crash -- --events 1000000 --kills 50`: see CONTRIBUTING.md. The last line is JSON.
-import { brokerFlag, oneOf, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
+import { brokerFlag, endVerify, oneOf, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
 import { chooseBroker } from './rig.ts';
 import { runCrash } from './run-crash.ts';
 
@@ -24,9 +24,12 @@ const outcome = await runCrash({
   ...(hasFailpoints && { env: { MILLRACE_SNAPSHOTS_EVERY_MS: '300' } }),
   timeoutMs: Number(flags.minutes) * 60_000,
   say,
+}).catch((error: Error) => {
+  say(error.message);
+  endVerify(1);
 });
 const { windows, missing, extra, different, kills, elapsedMs, examples } = outcome;
 for (const example of examples) say(example);
 say(`took ${Math.round(elapsedMs / 1_000)} s`);
 console.log(JSON.stringify({ windows, missing, extra, different, kills }));
-process.exit(missing + extra + different === 0 && windows > 0 ? 0 : 1);
+endVerify(missing + extra + different === 0 && windows > 0 ? 0 : 1);

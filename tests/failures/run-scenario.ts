@@ -1,4 +1,4 @@
-import type { KafkaDriver, KafkaReader } from '../../kafka/contract.ts';
+import type { KafkaDriver, KafkaReader, KafkaSender } from '../../kafka/contract.ts';
 import { runTrial } from '../crash/trial.ts';
 import { webhookFaults } from '../crash/webhook-check.ts';
 import type { Scenario } from './scenarios.ts';
@@ -8,6 +8,7 @@ export interface ScenarioOptions {
   readonly seed: number;
   readonly driver: KafkaDriver;
   readonly reader: KafkaReader;
+  readonly sender?: KafkaSender;
   readonly timeoutMs: number;
   readonly say: (line: string) => void;
 }

@@ -1,6 +1,6 @@
 // `npm run verify:chaos -- --minutes 5 --seed S`: whatever can fail fails at random on a real broker with three instances. The last line is JSON.
 import { brokerJars } from '../kafka/jars.ts';
-import { readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
+import { endVerify, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
 import { runChaos } from './chaos.ts';
 
 /** What it may take beside the chaos: to start, to fold what is left, to compare. */
@@ -22,10 +22,10 @@ say(`seed ${rig.seed}`);
 const options = { ...rig, forMs, shards: Number(flags.shards), timeoutMs: forMs + aroundMs, say };
 const outcome = await runChaos(options).catch((error: Error) => {
   say(error.message);
-  process.exit(1);
+  endVerify(1);
 });
 const { events, missing, extra, different, faults, windows, webhooks, wrong, examples } = outcome;
 for (const one of [...wrong, ...examples]) say(one);
 say(`${windows} windows compared, ${webhooks?.ids ?? 0} webhooks, ${webhooks?.repeats ?? 0} of them again`);
 console.log(JSON.stringify({ events, missing, extra, different, faults }));
-process.exit(missing + extra + different + wrong.length === 0 && windows > 0 ? 0 : 1);
+endVerify(missing + extra + different + wrong.length === 0 && windows > 0 ? 0 : 1);

@@ -1,6 +1,6 @@
 // `npm run verify:failures [-- --only NAME]`: real failures on a real broker, each with every row against the oracle. The last line is JSON.
 import { brokerJars } from '../kafka/jars.ts';
-import { oneOf, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
+import { endVerify, oneOf, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
 import { runScenario } from './run-scenario.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -34,4 +34,4 @@ for (const scenario of chosen) {
   console.log(JSON.stringify(outcome ?? { name: scenario.name, failed: true }));
 }
 console.log(JSON.stringify(total));
-process.exit(total.missing + total.extra + total.different + total.failed === 0 ? 0 : 1);
+endVerify(total.missing + total.extra + total.different + total.failed === 0 ? 0 : 1);

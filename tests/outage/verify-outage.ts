@@ -1,6 +1,6 @@
 // `npm run verify:outage -- --seconds 60 --rate 5000`: see CONTRIBUTING.md. The last line is JSON.
 import { chooseBroker } from '../crash/rig.ts';
-import { brokerFlag, oneOf, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
+import { brokerFlag, endVerify, oneOf, readFlags, rigFlags, rigOf, say } from '../verify-flags.ts';
 import { runOutage } from './run-outage.ts';
 
 const flags = readFlags('verify:outage', {
@@ -20,7 +20,10 @@ const { sent, missing, extra, windows, sentInOutage, rssPeakMb, examples } = awa
   broker: chooseBroker(oneOf('broker', flags.broker, ['', 'real', 'embedded']), say),
   timeoutMs: Number(flags.minutes) * 60_000,
   say,
+}).catch((error: Error) => {
+  say(error.message);
+  endVerify(1);
 });
 for (const example of examples) say(example);
 console.log(JSON.stringify({ sent, missing, extra, windows, sentInOutage, rssPeakMb, rssLimitMb }));
-process.exit(missing + extra === 0 && sentInOutage > 0 && windows > 0 && rssPeakMb <= rssLimitMb ? 0 : 1);
+endVerify(missing + extra === 0 && sentInOutage > 0 && windows > 0 && rssPeakMb <= rssLimitMb ? 0 : 1);
