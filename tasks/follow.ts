@@ -5,6 +5,7 @@ import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import type { Outputs } from './outputs.ts';
 import type { TermControl } from './owner.ts';
 import type { Replica } from './replica.ts';
+import type { KnownIdentities } from './topic-identities.ts';
 import type { Wake } from './wake.ts';
 
 export interface FollowOptions {
@@ -13,6 +14,7 @@ export interface FollowOptions {
   readonly shard: number;
   readonly control: TermControl;
   readonly wake: Wake;
+  readonly identities: KnownIdentities;
 }
 
 export interface FollowParts {
@@ -42,6 +44,7 @@ export async function follow(options: FollowOptions, { replica, reader, outputs 
   while (!control.isAssigned()) {
     if (control.isStopped() || control.isDraining()) return false;
     looker.lookIfDue();
+    options.identities.lookIfDue(replica.judgeState().topics ?? {});
     const logRecord = held.hasRoom() ? reader.poll() : null;
     if (!logRecord) {
       await wake.wait(waitMs);

@@ -10,6 +10,7 @@ import { type PartitionsOptions, assertNotGrown, countPartitions, startsOf } fro
 import { ParkError } from './park.ts';
 import type { Replica } from './replica.ts';
 import type { StartOptions } from './start.ts';
+import { identitiesOf, type KnownIdentities } from './topic-identities.ts';
 
 export interface OpenEpochOptions {
   readonly service: TaskServiceOptions;
@@ -18,6 +19,8 @@ export interface OpenEpochOptions {
   readonly partitions: PartitionsOptions;
   readonly control: TermControl;
   readonly newId: () => string;
+  /** What a standby knows already. */
+  readonly identities?: KnownIdentities;
 }
 
 interface OpenEpochParts {
@@ -34,29 +37,14 @@ export async function prepareClaim(options: OpenEpochOptions, parts: OpenEpochPa
   if (!isNew) await assertNotGrown(options.partitions, state.genesis);
   const opened = isNew ? await openEpoch(options, parts) : null;
   const clockMs = Math.max(service.clock.nowMs(), state.clockMs, opened?.clockMs ?? 0);
-  const topics = await incarnations(options, opened ? {} : (state.topics ?? {}));
+  const asked = { service, topics: options.partitions.topics };
+  const topics =
+    (!opened && options.identities?.recent()) || (await identitiesOf(asked, opened ? {} : (state.topics ?? {})));
   const claim: OrderClaim = {
     ...{ kind: 'claim', id: newId(), replaces: state.lastClaimId, clockMs },
     ...(topics && { topics }),
   };
   return opened ? { ...claim, genesis: opened.genesis } : claim;
-}
-
-/** The incarnations of the inputs as the broker tells them now. Throws a `ParkError` where one is not the one read so far. */
-async function incarnations(
-  { service: { incarnationOf }, partitions }: OpenEpochOptions,
-  known: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, string>> | null> {
-  if (!incarnationOf) return null;
-  const found: Record<string, string> = {};
-  for (const topic of partitions.topics) {
-    const incarnation = await incarnationOf(topic);
-    if (incarnation === null) continue;
-    found[topic] = incarnation;
-    if (known[topic] !== undefined && known[topic] !== incarnation)
-      throw new ParkError('topic_recreated', `${topic} was deleted and made anew: its offsets mean other records now`);
-  }
-  return found;
 }
 
 type Opened = { readonly genesis: NonNullable<OrderClaim['genesis']>; readonly clockMs: number };

@@ -25,6 +25,8 @@ export interface OrderReader {
   poll(): LogRecord | null;
   /** As `poll`, waiting up to `maxWaitMs`. */
   next(maxWaitMs: number): Promise<LogRecord | null>;
+  /** The end of the log as the last fetch heard it; −1n: not heard. */
+  endOffset(): bigint;
   close(): void;
 }
 
@@ -97,6 +99,7 @@ export function createOrderReader(options: OrderReaderOptions): OrderReader {
   return {
     poll,
     next: (maxWaitMs) => pollUntil({ poll, arrived, clock, isClosed: () => isClosed }, maxWaitMs),
+    endOffset: () => stream?.endOffset() ?? -1n,
     close() {
       isClosed = true;
       stream?.close();

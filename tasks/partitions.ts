@@ -80,17 +80,22 @@ export interface Newcomers {
 export interface NewcomersOptions extends PartitionsOptions {
   /** What the shards began with. */
   readonly genesis: () => Genesis | null;
+  /** Looked at once, first: throws a `ParkError` where the inputs are not what they were taken for. */
+  readonly check: () => Promise<unknown>;
 }
 
 export function createNewcomers(options: NewcomersOptions, everyMs: number, onFound: () => void): Newcomers {
   const found = new Map<TopicPartitionName, string>();
   let dueMs = 0;
   let isLooking = false;
+  let isChecked = false;
   let failure: Error | null = null;
 
   const look = async (positions: Readonly<Record<TopicPartitionName, string>>): Promise<void> => {
     isLooking = true;
     try {
+      if (!isChecked) await options.check();
+      isChecked = true;
       await assertNotGrown(options, options.genesis());
       for (const tp of await listPartitions(options)) {
         const name = topicPartitionName(tp);

@@ -2,6 +2,7 @@ import type { TopicPartition } from '../sources/source.ts';
 import type { Fold, OrderClaim } from './contract.ts';
 import { createChooser } from './chooser.ts';
 import { isBackfillBase } from './backfill.ts';
+import { catchUp } from './catch-up.ts';
 import { prepareClaim } from './open-epoch.ts';
 import { noFailpoint } from './failpoint.ts';
 import { follow } from './follow.ts';
@@ -26,6 +27,7 @@ import { fromLastGenesis, loadBase, newestValid } from './start.ts';
 import type { StartOptions } from './start.ts';
 import { type Takeover, createTakeover } from './takeover.ts';
 import type { TaskMetrics } from './task-metrics.ts';
+import { createKnownIdentities, identitiesOf, type IdentitiesOptions } from './topic-identities.ts';
 import type { Wake } from './wake.ts';
 import { createWriter } from './writer.ts';
 
@@ -98,13 +100,16 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     const parts = await openParts(options, inputs, outputs);
     reader = parts.reader;
     options.onOpen(parts);
-    if (!control.isAssigned()) options.onPhase('standing_by');
-    if (!(await follow(options, parts))) return 'stopped';
+    const hasFollowed = !control.isAssigned();
+    if (hasFollowed) options.onPhase('standing_by');
+    const identities = createKnownIdentities(identitiesOptions(options), service.clock, tuning.partitionCheckMs);
+    if (!(await follow({ ...options, identities }, parts))) return 'stopped';
     options.onPhase('catching_up');
     const keeper = keeperOf(options, parts);
-    if (!(await catchUp(options, parts, keeper))) return 'stopped';
+    const onApplied = (logRecord: LogRecord, applied: Applied): void => note(options, keeper, logRecord, applied);
+    if (!(await catchUp({ ...options, onApplied, hasFollowed }, { ...parts, keeper }))) return 'stopped';
     if (parts.replica.judgeState().endedBy !== undefined) return await ended(options, parts, keeper);
-    const claim = await prepareClaim({ ...options, partitions: partitionsOf(options) }, parts);
+    const claim = await prepareClaim({ ...options, identities, partitions: partitionsOf(options) }, parts);
     if (control.isStopped()) return 'stopped';
     options.onPhase('claiming');
     return await own(options, parts, { claim, keeper, takeover });
@@ -168,29 +173,6 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
   return { start, replica, inputs, outputs, reader, savedOffset: nextOffset, savedCounters: replica.counters() };
 }
 
-/** Folds the log as far as it went when asked; everything since is read after the claim anyway. */
-async function catchUp(options: TermOptions, parts: Parts, keeper: Keeper): Promise<boolean> {
-  const { control, wake, service, shard } = options;
-  const { endOffset } = await service.order.bounds({ topic: service.orderTopic, partition: shard });
-  while (parts.replica.nextOffset() < endOffset) {
-    if (control.isStopped() || control.isDraining()) return false;
-    const failure = parts.outputs.failure();
-    if (failure) throw failure;
-    const logRecord = parts.outputs.hasRoom() ? parts.reader.poll() : null;
-    if (!logRecord) {
-      await wake.wait(250);
-      continue;
-    }
-    const applied = await parts.replica.apply(logRecord);
-    parts.outputs.push(logRecord.orderOffset, applied.outputs);
-    note(options, keeper, logRecord, applied);
-    const nowMs = service.clock.nowMs();
-    keeper.tick(nowMs);
-    options.commit(parts, nowMs);
-  }
-  return !control.isStopped() && !control.isDraining();
-}
-
 /** Another version goes on: what this one still has to tell is told, and nothing more is ever claimed. */
 async function ended({ control }: TermOptions, { outputs }: Parts, { saveNow }: Keeper): Promise<TermEnd> {
   await saveNow(() => control.isStopped());
@@ -216,6 +198,11 @@ function note({ metrics }: TermOptions, keeper: Keeper, { record }: LogRecord, {
   if (judgement.verdict === 'counts' && judgement.kind === 'entry' && record?.kind === 'entry')
     metrics.records(record.ranges.reduce((sum, [, , , count]) => sum + count, 0));
 }
+
+const identitiesOptions = ({ service, identity }: TermOptions): IdentitiesOptions => ({
+  service,
+  topics: identity.inputs,
+});
 
 const partitionsOf = ({ service, shard, identity }: TermOptions): PartitionsOptions => ({
   source: service.inputs,
@@ -252,7 +239,11 @@ function own(
       }),
       idleness: createIdleness({ source: service.inputs, idleMs: tuning.idleMs, onChange: () => wake.wake() }),
       newcomers: createNewcomers(
-        { ...partitionsOf(options), genesis: () => replica.judgeState().genesis },
+        {
+          ...partitionsOf(options),
+          genesis: () => replica.judgeState().genesis,
+          check: () => identitiesOf(identitiesOptions(options), claim.topics ?? {}),
+        },
         tuning.partitionCheckMs,
         () => wake.wake(),
       ),

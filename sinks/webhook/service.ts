@@ -41,7 +41,7 @@ class Webhooks implements WebhookService {
   /** What the membership said last is not acted on yet. */
   #isChanged = false;
   #isFailed = false;
-  /** Waits for records: a drain need not wait with it. */
+  /** Waits for records, or restores: a drain need not wait with it. */
   #isIdle = false;
   #committedAtMs = 0;
   #running: Promise<void> = Promise.resolve();
@@ -82,16 +82,19 @@ class Webhooks implements WebhookService {
   async #run(): Promise<void> {
     const { clock, reader } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      if (this.#isChanged || this.#deliverer.isStale()) await this.#restore();
+      if (this.#isChanged || this.#deliverer.isStale()) await this.#idle(this.#restore());
       if (this.#stopping.signal.aborted) return;
       const read = await this.#deliverer.step();
       if (clock.nowMs() - this.#committedAtMs >= commitEveryMs) await this.#commit();
       const waitMs = Math.min(idleWaitMs, this.#deliverer.nextDueMs() - clock.nowMs());
-      if (read > 0) continue;
-      this.#isIdle = true;
-      await reader.wait(Math.max(1, waitMs));
-      this.#isIdle = false;
+      if (read === 0) await this.#idle(reader.wait(Math.max(1, waitMs)));
     }
+  }
+
+  async #idle(waiting: Promise<unknown>): Promise<void> {
+    this.#isIdle = true;
+    await waiting;
+    this.#isIdle = false;
   }
 
   /** Tries until it can, or everything stops. */
