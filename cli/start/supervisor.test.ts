@@ -55,6 +55,17 @@ describe('supervise', () => {
     expect(supervised.status().state).toBe('stopped');
   });
 
+  it('does not wait for one that is still being built; what was built then is drained and never started', async () => {
+    const service = fakeService(true);
+    let built: (service: Service) => void = () => {};
+    const supervised = supervise('x', () => new Promise<Service>((resolve) => (built = resolve)), parts());
+    await supervised.stop();
+    expect(service.drained()).toBe(false);
+    built(service);
+    await vi.waitFor(() => expect(service.drained()).toBe(true), 10_000);
+    expect(supervised.restarts()).toBe(0);
+  });
+
   it('calls a service that reads nothing not alive, until the one built in its place reads again', async () => {
     const status: ServiceStatus[] = [{ state: 'running' }, { state: 'running' }];
     let built = -1;
