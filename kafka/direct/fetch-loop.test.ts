@@ -18,9 +18,14 @@ function openLoop() {
   const answers: ((bytes: Buffer) => void)[] = [];
   const link = { request: () => new Promise<Buffer>((resolve) => void answers.push(resolve)), isOpen: () => true };
   const availability = { heard: () => {}, isAvailable: () => true };
-  const context = { metrics: createMetrics(), clock: systemClock, logger: silentLogger } as unknown as KafkaContext;
+  const context = {
+    metrics: createMetrics(),
+    clock: systemClock,
+    logger: silentLogger,
+    growth: null,
+  } as unknown as KafkaContext;
   const loop = new FetchLoop(broker, {
-    ...{ context, streams, checksCrc: true, limits: { waitMs: 5, bytesMax: 1e6, partitionBytesMax: 1e6 } },
+    ...{ context, streams, checksCrc: true, limits: { waitMs: 5, bytesMax: 1e6, partitionBytesMax: 1e6 }, gatherMs: 0 },
     cluster: { availability, link: () => Promise.resolve(link) } as unknown as Cluster,
     ...{ outOfRange: () => {}, leaderless: () => {}, unreadable: () => {} },
   });
