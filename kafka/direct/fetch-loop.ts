@@ -84,7 +84,9 @@ export class FetchLoop {
         const { cluster } = this.#options;
         const link = await cluster.link(this.#broker);
         const questions = new Map(asked.map((stream) => [stream, questionOf(stream)]));
-        const bytes = await link.request(api.fetch, (writer) => writeFetch(writer, [...questions.values()], this.#limits));
+        const bytes = await link.request(api.fetch, (writer) =>
+          writeFetch(writer, [...questions.values()], this.#limits),
+        );
         this.#deliver(bytes, questions);
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
