@@ -7,7 +7,6 @@ import type { TaskServiceOptions, TaskTuning } from './options.ts';
 import type { TermControl } from './owner.ts';
 import type { Outputs } from './outputs.ts';
 import { type PartitionsOptions, assertNotGrown, countPartitions, startsOf } from './partitions.ts';
-import { ParkError } from './park.ts';
 import type { Replica } from './replica.ts';
 import type { StartOptions } from './start.ts';
 import { identitiesOf, type KnownIdentities } from './topic-identities.ts';
