@@ -30,7 +30,9 @@ const embeddedSessionMs = 6_000;
 const servePollMs = 100;
 /** Alone there is nobody to be heard by: only what commits answer, which is looked for by itself. */
 const soloPollMs = 1_000;
+/** The first look for a commit's answer; each next one after twice the time. */
 const commitPollMs = 2;
+const commitPollMaxMs = 32;
 /** How often a solo member looks for new partitions. */
 const growthCheckMs = 10_000;
 
@@ -77,6 +79,7 @@ class Member implements Membership {
   #handlers: MembershipHandlers | undefined;
   #rebalance: Rebalanced = () => {};
   #serveTimer: NodeJS.Timeout | undefined;
+  #commitPollMs = commitPollMs;
   #growthTimer: NodeJS.Timeout | undefined;
   #serving: Promise<void> | null = null;
   #closing: Promise<void> | undefined;
@@ -114,6 +117,7 @@ class Member implements Membership {
     const ours = offsets.filter((tp) => this.#owned.has(topicPartitionName(tp)) || !topics.includes(tp.topic));
     if (ours.length === 0) return;
     const done = this.#committer.commit(ours);
+    this.#commitPollMs = commitPollMs;
     this.#scheduleServe();
     return done;
   }
@@ -153,7 +157,8 @@ class Member implements Membership {
     clearTimeout(this.#serveTimer);
     if (this.#serving || this.#isLeaving) return;
     const calmMs = this.kind === 'solo' ? soloPollMs : servePollMs;
-    const delayMs = this.#committer.isBusy() ? commitPollMs : calmMs;
+    const delayMs = this.#committer.isBusy() ? this.#commitPollMs : calmMs;
+    this.#commitPollMs = Math.min(2 * this.#commitPollMs, commitPollMaxMs);
     this.#serveTimer = setTimeout(() => {
       this.#serving = this.#serve().finally(() => {
         this.#serving = null;

@@ -15,8 +15,9 @@ export interface AskingOptions {
   readonly onEarlier: () => void;
 }
 
-/** Between two looks at everything while all that came was told of. */
+/** Between two looks at everything while all that came was told of: so much, or five of the waits of who waits for longer. */
 const lookEveryMs = 250;
+const waitsPerLook = 5;
 /** How long an untold record makes looks frequent. */
 const strangersMs = 5_000;
 
@@ -47,8 +48,9 @@ export class Asking {
     this.#dueMs = Infinity;
     if (!this.#isLook) return hungry.filter(({ mayHaveMore }) => mayHaveMore);
     this.#judgeLast(nowMs);
-    const everyMs = Math.max(this.#options.fetchWaitMs, nowMs < this.#strangersUntilMs ? 1 : lookEveryMs);
-    this.#lookMs = nowMs + everyMs;
+    const { fetchWaitMs } = this.#options;
+    const calmMs = Math.max(lookEveryMs, waitsPerLook * fetchWaitMs);
+    this.#lookMs = nowMs + (nowMs < this.#strangersUntilMs ? fetchWaitMs : calmMs);
     return hungry;
   }
 

@@ -5,7 +5,7 @@ import { BatchWriter, type ProducerIdentity } from './batch-writer.ts';
 
 /** A broker takes 1 MB by default; a message that is larger by itself goes alone, and the broker says what it thinks of it. */
 const batchBytesMax = 1_000_000;
-const batchBytesAtFirst = 16_384;
+const batchBytesAtFirst = 2_048;
 const recordOverheadBytes = 30;
 /** Sequence numbers go on from 0 after this. */
 const sequenceEnd = 2 ** 31;
