@@ -39,8 +39,10 @@ export interface RecordBatch {
   readonly headers: readonly (readonly Header[])[] | null;
   /** The offset after the last record and the holes that follow it: where reading goes on. */
   readonly nextOffset: bigint;
-  /** True: nothing of it is ever used again, so it stays good for as long as it is kept, and needs no copy for that. */
+  /** True: it stays good until `release`, so it needs no copy to be kept. */
   readonly isOwn?: boolean;
+  /** For the last one who needs it: its memory is used again then. Never called, it is let go of like any other object. */
+  readonly release?: (() => void) | undefined;
 }
 
 /** One partition being read. At most one reader of a stream at a time. */

@@ -108,7 +108,7 @@ export class Aggregator<E extends TimedEvent> {
       if (!plan.isHere) continue;
       // Decoders give strings of their own; what a view makes of them may be a piece of one.
       plan.isOwn = plan.key === event.key;
-      plan.keyNumber = keys.numberOf(plan.key);
+      plan.keyNumber = plan.isOwn ? keys.numberBy(event.keyHint, plan.key) : keys.numberOf(plan.key);
       readValues(plan, event);
       for (let i = 0; i < placements.length; i++)
         (placements[i] as Placement).plan(plan.key, plan.keyNumber, time, missed[i] as (typeof missed)[number]);

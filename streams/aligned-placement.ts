@@ -46,18 +46,27 @@ export class AlignedPlacement<E> implements Placement {
     for (let startMs = newestMs - this.backMaxMs; startMs <= newestMs; startMs += advanceMs) {
       const endMs = startMs + sizeMs;
       if (endMs <= eventTimeMs) continue;
+      this.startMs[this.count] = startMs;
       if (endMs <= goneMs) {
-        onMissed(startMs, endMs);
+        this.tellMissed(onMissed);
         continue;
       }
-      // Asked here first: a call would make an object of the start.
-      const window = store.latest?.startMs === startMs ? store.latest : store.windowAt(startMs);
+      const window = store.latest?.startMs === startMs ? store.latest : this.windowFound();
       const place = window && keyNumber >= 0 ? window.cells.find(keyNumber) : -1;
       if (place < 0) this.needed++;
-      this.startMs[this.count] = startMs;
       this.windows[this.count] = window;
       this.places[this.count++] = place;
     }
+  }
+
+  // Calls that take the start as an argument, which makes an object of it: apart, or V8 would make one for every event.
+  private tellMissed(onMissed: OnMissed): void {
+    const startMs = this.startMs[this.count] as number;
+    onMissed(startMs, startMs + this.sizeMs);
+  }
+
+  private windowFound(): KeyedWindow | undefined {
+    return this.store.windowAt(this.startMs[this.count] as number);
   }
 
   commit(key: string, values: readonly unknown[]): number {

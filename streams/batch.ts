@@ -35,6 +35,8 @@ export interface TimedEvent {
   readonly key: string;
   /** Of some lent events: where the id stands, for who needs no string of it. */
   readonly idBytes?: IdBytes | undefined;
+  /** Of some lent events: a number that is mostly the same for the same key, for who looks it up; by itself it says nothing. */
+  readonly keyHint?: number | undefined;
 }
 
 /** `bytes[idStart, idEnd)`, plain ASCII. Good until the next event is decoded. */

@@ -1,3 +1,6 @@
+// What placing an event into the windows of an output is, in two steps, and the keys that all windows of a view hold.
+// Guarantees: planning changes nothing; a key has one number, and one string, for as long as a cell holds it.
+// Redelivery: knows no ids; duplicates were dropped before.
 import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
 import type { WindowStore } from './window-store.ts';
@@ -25,17 +28,32 @@ export interface PlacementOptions<E> {
   readonly allowedLatenessMs: number;
 }
 
+/** Hints that are looked at. */
+const HINTS = 1 << 16;
+
 /** The keys that cells hold: each has a number of its own for as long as one does. Numbers are small, and used again. */
 export class HeldKeys {
   cellCount = 0;
   private readonly numbers = new Map<string, number>();
   /** By number. */
-  private readonly keys: string[] = [];
+  private readonly keys: (string | null)[] = [];
   private readonly cells: number[] = [];
   private readonly free: number[] = [];
+  private hinted: Int32Array | undefined;
 
   get keyCount(): number {
     return this.numbers.size;
+  }
+
+  /** As `numberOf`, looking first where the key with this hint was found last: most often it is there, and no Map is asked. */
+  numberBy(hint: number | undefined, key: string): number {
+    if (hint === undefined || !(hint >= 0 && hint < HINTS)) return this.numberOf(key);
+    this.hinted ??= new Int32Array(HINTS);
+    const guess = this.hinted[hint] as number;
+    if (this.keys[guess] === key) return guess;
+    const keyNumber = this.numberOf(key);
+    if (keyNumber >= 0) this.hinted[hint] = keyNumber;
+    return keyNumber;
   }
 
   /** −1 where no cell holds it. */
@@ -68,7 +86,7 @@ export class HeldKeys {
     this.cells[keyNumber] = left;
     if (left > 0) return;
     this.numbers.delete(key);
-    this.keys[keyNumber] = '';
+    this.keys[keyNumber] = null;
     this.free.push(keyNumber);
   }
 }

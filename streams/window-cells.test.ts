@@ -66,6 +66,21 @@ test('a key has one number for as long as a cell holds it, and numbers are used 
   expect(keys.hold('c')).toBe(a);
 });
 
+test('a hint changes no answer, whoever had it before', () => {
+  const step = fc.tuple(fc.constantFrom('hold', 'release', 'ask'), fc.nat(4), fc.integer({ min: -1, max: 2 }));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const keys = new HeldKeys();
+      for (const [what, n, hint] of steps) {
+        const key = ['a', 'b', '', 'd', 'e'][n] as string;
+        if (what === 'hold') keys.hold(key);
+        else if (what === 'release') keys.release(key);
+        for (const asked of [hint, undefined, 1e9, 0.5]) expect(keys.numberBy(asked, key)).toBe(keys.numberOf(key));
+      }
+    }),
+  );
+});
+
 const value = fc.oneof(fc.integer(), fc.double(), fc.string({ unit: 'binary' }), fc.constantFrom(null, undefined, -0));
 const names = fc.oneof(fc.constantFrom('count', 'sum', 'a_1', '__proto__', '10', '2', 'é"'), fc.string());
 

@@ -26,6 +26,8 @@ export interface Cursor {
   peek(from: bigint, recordsMax: number, bytesMax: number): PlannedRange | null;
   /** The records of [from, to), which were ordered, waiting for them. Throws a `SourceError` when the stream cannot give them, or ends before. */
   take(from: bigint, to: bigint): Promise<RecordBatch[]>;
+  /** Whatever `take` gave so far is no longer used. */
+  recycle(): void;
   /** Reads on from another offset. */
   reset(nextOffset: bigint): void;
   /** What ended the stream for good, or null. */
@@ -62,6 +64,7 @@ export function createCursor(options: CursorOptions): Cursor {
     isRetrying: () => reading.isRetrying,
     peek: (from, recordsMax, bytesMax) => peek(reading.held, from, recordsMax, bytesMax),
     take: (from, to) => reading.take(from, to),
+    recycle: () => reading.recycle(),
     reset(nextOffset) {
       reading.close();
       reading = new Reading(options, nextOffset);
@@ -73,6 +76,8 @@ export function createCursor(options: CursorOptions): Cursor {
 /** Reads one partition on and on from an offset, pausing while enough is held. */
 class Reading {
   readonly held: RecordBatch[] = [];
+  /** Taken to their ends. */
+  readonly #spent: RecordBatch[] = [];
   position: bigint;
   failure: Error | null = null;
   isRetrying = false;
@@ -115,11 +120,16 @@ class Reading {
       if (shortLooks === shortLooksMax)
         throw new SourceError('offset_out_of_range', `it ends before ${to}, which was there once`);
     }
-    const taken = cutHeld(this.held, from, to);
+    const taken = cutHeld(this.held, from, to, this.#spent);
     this.position = to;
     this.#heldBytes = this.held.reduce((sum, batch) => sum + batch.bytes.length, 0);
     this.#room.wake();
     return taken;
+  }
+
+  recycle(): void {
+    for (const batch of this.#spent) batch.release?.();
+    this.#spent.length = 0;
   }
 
   async #endsBefore(to: bigint): Promise<boolean> {
@@ -163,6 +173,7 @@ class Reading {
     const batch = await this.#stream.next(pollWaitMs);
     if (this.#isClosed || !batch || batch.nextOffset <= this.#heldEnd) return;
     const kept = batch.isOwn ? batch : copyBatch(batch);
+    if (kept !== batch) batch.release?.();
     this.held.push(kept);
     this.#heldEnd = batch.nextOffset;
     this.#heldBytes += kept.bytes.length;
@@ -182,14 +193,15 @@ class Reading {
   }
 }
 
-/** Takes [from, to) out of what is held. */
-function cutHeld(held: RecordBatch[], from: bigint, to: bigint): RecordBatch[] {
+/** Takes [from, to) out of what is held; batches of which nothing is left become `spent`. */
+function cutHeld(held: RecordBatch[], from: bigint, to: bigint, spent: RecordBatch[]): RecordBatch[] {
   const taken: RecordBatch[] = [];
   for (let batch = held[0]; batch; batch = held[0]) {
     const first = indexAtOrAfter(batch, from);
     const last = indexAtOrAfter(batch, to);
     if (last > first) taken.push(cutBatch(batch, first, last, batch.nextOffset < to ? batch.nextOffset : to));
     if (batch.nextOffset > to) break;
+    spent.push(batch);
     held.shift();
   }
   return taken;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemorySource } from '../sources/memory.ts';
 import type { MemorySource } from '../sources/memory.ts';
+import type { RecordBatch, Source } from '../sources/source.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import type { OrderRange } from './contract.ts';
 import { createInputs, readRange } from './inputs.ts';
@@ -41,6 +42,34 @@ const valuesOf = async (taken: ReturnType<Inputs['take']>): Promise<string[]> =>
   (await taken).flatMap((batch) =>
     Array.from({ length: batch.count }, (_, i) => Buffer.from(valueAt(batch, i) ?? []).toString()),
   );
+
+/** As a reader that uses memory again: what is released holds something else at once. */
+function reusing(source: Source): { source: Source; released(): number } {
+  let released = 0;
+  const owned = (batch: RecordBatch | null): RecordBatch | null => {
+    if (!batch) return null;
+    const bytes = new Uint8Array(batch.bytes);
+    const release = (): void => {
+      released++;
+      bytes.fill(0x21);
+    };
+    return { ...batch, bytes, isOwn: true, release };
+  };
+  const read: Source['read'] = (...at) => {
+    const stream = source.read(...at);
+    return {
+      ...{ topic: stream.topic, partition: stream.partition, close: () => stream.close() },
+      poll: () => owned(stream.poll()),
+      next: async (maxWaitMs) => owned(await stream.next(maxWaitMs)),
+      endOffset: () => stream.endOffset(),
+    };
+  };
+  const of: Source = {
+    ...{ read, wait: (maxWaitMs) => source.wait(maxWaitMs), bounds: (at) => source.bounds(at) },
+    ...{ partitionCount: (topic) => source.partitionCount(topic), close: () => source.close() },
+  };
+  return { source: of, released: () => released };
+}
 
 describe('the inputs of a task', () => {
   it('give exactly the records of a range, however batches are cut', async () => {
@@ -136,5 +165,35 @@ describe('the inputs of a task', () => {
     const inputs = inputsOver(source);
     inputs.open({ 'in-0': '0' });
     await expect(inputs.take([range])).rejects.toMatchObject({ name: 'ParkError', code: 'input_lost' });
+  });
+
+  it('releases what was taken to its end with the next take, and nothing that is still read', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 }), async (perBatch, perTake) => {
+        const values = Array.from({ length: 12 }, (_, i) => `v${i}`);
+        const source = filled(values, perBatch);
+        const reused = reusing(source.reader());
+        const inputs = createInputs({
+          ...{ source: reused.source, clock: systemClock, queueBytesMax: 1e6, onArrival: () => {} },
+        });
+        open.push(inputs);
+        inputs.open({ 'in-0': '0' });
+        const read: string[] = [];
+        for (let at = 0; at < 12; at += perTake) {
+          const range = await rangeOf(source, BigInt(at), BigInt(Math.min(12, at + perTake)));
+          const taken = inputs.take([range]);
+          await taken;
+          // Something else may happen before the entry is folded.
+          await systemClock.sleep(0);
+          read.push(...(await valuesOf(taken)));
+        }
+        expect(read).toEqual(values);
+        const before = reused.released();
+        await inputs.take([]);
+        expect(reused.released()).toBeGreaterThan(before);
+        expect(reused.released()).toBe(Math.ceil(12 / perBatch));
+      }),
+      { numRuns: 20 },
+    );
   });
 });

@@ -19,7 +19,7 @@ export interface Inputs {
   move(partition: TopicPartitionName, nextOffset: bigint): void;
   get(partition: TopicPartitionName): Cursor | undefined;
   all(): ReadonlyMap<TopicPartitionName, Cursor>;
-  /** The records of the ranges, in order. Throws a `ParkError`, or a retryable error. */
+  /** The records of the ranges, in order, good until the next call. Throws a `ParkError`, or a retryable error. */
   take(ranges: readonly OrderRange[]): Promise<RecordBatch[]>;
   close(): void;
 }
@@ -96,6 +96,7 @@ export function createInputs(options: InputsOptions): Inputs {
     get: (partition) => cursors.get(partition),
     all: () => cursors,
     async take(ranges) {
+      for (const cursor of cursors.values()) cursor.recycle();
       const batches: RecordBatch[] = [];
       for (const range of ranges) batches.push(...(await takeRange(range)));
       return batches;

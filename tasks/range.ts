@@ -59,6 +59,7 @@ export function copyBatch(batch: RecordBatch): RecordBatch {
     valueEnd: shifted(batch.valueEnd),
     bytes: new Uint8Array(batch.bytes.subarray(start, end)),
     headers: batch.headers?.map((list) => list.map(([name, value]) => [name, new Uint8Array(value)] as const)) ?? null,
+    release: undefined,
   };
 }
 

@@ -52,7 +52,10 @@ export function compileLayout(options: CompileOptions): LayoutDecoder | null {
     const isLater = lent !== undefined && name === 'id' && check.kind === 'text' && check.accepts === null;
     lines.push(...valueOf(check, i, isRead(name) && !isLater, texts.length));
     if (isLater) lines.push('const idStart = s, idEnd = p;');
-    else if (check.kind === 'text' && (isRead(name) || check.accepts)) texts.push(textsOf(name));
+    else if (check.kind === 'text' && (isRead(name) || check.accepts)) {
+      if (lent && name === 'key') lines.push(`lent.keySlot = texts[${texts.length}].slot;`);
+      texts.push(textsOf(name));
+    }
     if (isRead(name)) made.push({ name, kind: isLater ? 'later' : check.kind, value: `v${i}` });
   }
   lines.push(expect(literal + layout.after), 'if (p !== end) return null;');

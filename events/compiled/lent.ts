@@ -12,6 +12,8 @@ export interface Lent {
   bytes: Uint8Array;
   idStart: number;
   idEnd: number;
+  /** See `Texts.slot`: of the last key that was read as text. */
+  keySlot: number;
 }
 
 /** `id` is read when it is asked for, which for most events is never. */
@@ -25,12 +27,18 @@ export function createLent(readAscii: ReadAscii): Lent {
     get idBytes(): Lent {
       return lent;
     }
+
+    /** A number that is mostly the same for the same key, and says nothing by itself. */
+    get keyHint(): number {
+      return lent.keySlot;
+    }
   }
   const lent: Lent = {
     create: (isIdLater) => (isIdLater ? new LentEvent() : {}),
     bytes: new Uint8Array(0),
     idStart: 0,
     idEnd: 0,
+    keySlot: -1,
   };
   return lent;
 }

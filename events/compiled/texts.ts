@@ -12,6 +12,8 @@ const REST = 1 << 20;
  * hash known and its schema checked once. Holds at most 65,536 strings; a field whose values rarely repeat is only read.
  */
 export class Texts {
+  /** Where the last text is remembered, below 65,536; −1: nowhere. */
+  slot = -1;
   private readonly read: ReadAscii;
   private readonly accepts: ((text: string) => boolean) | null;
   private slots = SLOTS_MIN;
@@ -29,9 +31,11 @@ export class Texts {
   at(bytes: Uint8Array, start: number, end: number, hash: number): string | undefined {
     if (this.restLeft > 0) {
       this.restLeft--;
+      this.slot = -1;
       return this.fresh(bytes, start, end);
     }
     const slot = (hash ^ (hash >>> 14)) & (this.slots - 1);
+    this.slot = slot;
     const known = this.known[slot];
     if (known !== undefined && isSame(known, bytes, start, end)) {
       this.found++;

@@ -21,8 +21,15 @@ export class BatchWriter {
   #baseTimestampMs = noTimestampYet;
   #maxTimestampMs = noTimestampYet;
 
-  constructor(bytesAtFirst: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(2 * headerBytes, bytesAtFirst));
+  /** `spare`: memory that nobody uses any more. */
+  constructor(bytesAtFirst: number, spare?: Buffer) {
+    const least = Math.max(2 * headerBytes, bytesAtFirst);
+    this.#bytes = spare && spare.length >= least ? spare : Buffer.allocUnsafeSlow(least);
+  }
+
+  /** For the next batch, once nobody needs this one. */
+  get memory(): Buffer {
+    return this.#bytes;
   }
 
   /** Bytes of the batch as it is now. */

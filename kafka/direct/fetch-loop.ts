@@ -1,8 +1,10 @@
+import type { Writer } from '@platformatic/kafka';
 import type { KafkaContext } from '../connection.ts';
 import { KafkaError } from '../contract.ts';
 import { kafkaError, nativeCode, sourceError } from '../errors.ts';
 import type { StreamSet } from '../reader-set.ts';
 import { Asking } from './asking.ts';
+import type { Answer, AnswerPool } from './answers.ts';
 import { BatchError, scanBatches } from './batches.ts';
 import type { Cluster } from './cluster.ts';
 import { codecName, isCodecRead } from './codecs.ts';
@@ -14,6 +16,7 @@ export interface FetchLoopOptions {
   readonly cluster: Cluster;
   readonly streams: StreamSet<DirectStream>;
   readonly limits: FetchLimits;
+  readonly answers: AnswerPool;
   /** With the embedded broker: from hearing of a record to asking for it. */
   readonly gatherMs: number;
   readonly checksCrc: boolean;
@@ -84,10 +87,11 @@ export class FetchLoop {
         const { cluster } = this.#options;
         const link = await cluster.link(this.#broker);
         const questions = new Map(asked.map((stream) => [stream, questionOf(stream)]));
-        const bytes = await link.request(api.fetch, (writer) =>
-          writeFetch(writer, [...questions.values()], this.#limits),
-        );
-        this.#deliver(bytes, questions);
+        const answer = this.#options.answers.answer();
+        const write = (writer: Writer): Writer => writeFetch(writer, [...questions.values()], this.#limits);
+        const bytes = await link.request(api.fetch, write, answer.room);
+        this.#deliver(bytes, questions, answer);
+        answer.release();
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         if (!this.#isStopping) this.#lost(error);
@@ -105,7 +109,7 @@ export class FetchLoop {
     return [...mine.slice(this.#rotation), ...mine.slice(0, this.#rotation)];
   }
 
-  #deliver(bytes: Buffer, questions: ReadonlyMap<DirectStream, FetchQuestion>): void {
+  #deliver(bytes: Buffer, questions: ReadonlyMap<DirectStream, FetchQuestion>, answer: Answer): void {
     const { cluster, streams } = this.#options;
     const { errorCode, partitions } = readFetch(bytes);
     if (errorCode !== 0) throw kafkaError(errorCode, 'fetch');
@@ -114,13 +118,13 @@ export class FetchLoop {
       const stream = streams.find(fetched.topic, fetched.partition);
       if (stream?.phase !== 'reading' || stream.leader !== this.#broker) continue;
       // Closed and opened anew meanwhile, it stands elsewhere: what comes would leave out what lies between. Its own answer will come.
-      if (questions.get(stream)?.fetchOffset === stream.nextOffset) this.#take(stream, bytes, fetched);
+      if (questions.get(stream)?.fetchOffset === stream.nextOffset) this.#take(stream, bytes, fetched, answer);
     }
     this.#queueBytes.set(streams.all().reduce((sum, stream) => sum + stream.queuedBytes, 0));
     streams.wake();
   }
 
-  #take(stream: DirectStream, bytes: Buffer, fetched: FetchedPartition): void {
+  #take(stream: DirectStream, bytes: Buffer, fetched: FetchedPartition, answer: Answer): void {
     const { checksCrc, outOfRange, leaderless, unreadable } = this.#options;
     if (fetched.errorCode === nativeCode.offsetOutOfRange) return outOfRange(stream);
     if (fetched.errorCode !== 0) {
@@ -135,7 +139,7 @@ export class FetchLoop {
       const readable = strange < 0 ? batches : batches.slice(0, strange);
       const askedOffset = stream.nextOffset;
       const goesOnAt = strange < 0 ? fetchOffset : (batches[strange]?.baseOffset ?? fetchOffset);
-      stream.accept(bytes, readable, { fetchOffset: goesOnAt, endOffset: fetched.endOffset });
+      stream.accept(bytes, readable, { fetchOffset: goesOnAt, endOffset: fetched.endOffset }, answer);
       this.#asking?.answered(stream, askedOffset, fetched.endOffset);
       if (strange >= 0) unreadable(stream, codecName(batches[strange]?.codec ?? 0));
     } catch (error) {

@@ -11,8 +11,12 @@ export interface Address {
 
 /** A connection to one broker: requests out, the bytes of their answers back. */
 export interface Link {
-  /** Rejects with a `KafkaError`; the link is then of no further use. */
-  request(api: { readonly key: number; readonly version: number }, write: (writer: Writer) => Writer): Promise<Buffer>;
+  /** Rejects with a `KafkaError`; the link is then of no further use. `room`: memory for an answer that comes in pieces. */
+  request(
+    api: { readonly key: number; readonly version: number },
+    write: (writer: Writer) => Writer,
+    room?: (length: number) => Buffer,
+  ): Promise<Buffer>;
   isOpen(): boolean;
   close(): Promise<void>;
 }
@@ -49,10 +53,11 @@ export async function openLink({ host, port }: Address, options: LinkOptions): P
     connection.socket?.destroy();
   };
   return {
-    request: ({ key, version }, write) =>
+    request: ({ key, version }, write, room = Buffer.allocUnsafe) =>
       new Promise((resolve, reject) => {
         if (isBroken) return reject(new KafkaError('kafka_unavailable', `request ${key} to ${where}: given up`));
-        const parse = (_id: number, _key: number, _version: number, reader: AnswerReader): Buffer => bytesOf(reader);
+        const parse = (_id: number, _key: number, _version: number, reader: AnswerReader): Buffer =>
+          bytesOf(reader, room);
         connection.send(
           key,
           version,
@@ -79,12 +84,22 @@ export async function openLink({ host, port }: Address, options: LinkOptions): P
 
 /** The answer after its header, in one piece. */
 interface AnswerReader {
-  readonly buffer: { readonly buffer?: Buffer; slice(start: number): Buffer } | Buffer;
+  readonly buffer: { readonly buffers: readonly Buffer[]; readonly length: number } | Buffer;
   readonly position: number;
 }
 
-function bytesOf({ buffer, position }: AnswerReader): Buffer {
-  return Buffer.isBuffer(buffer) ? buffer.subarray(position) : buffer.slice(position);
+function bytesOf({ buffer, position }: AnswerReader, room: (length: number) => Buffer): Buffer {
+  if (Buffer.isBuffer(buffer)) return buffer.subarray(position);
+  const [first] = buffer.buffers;
+  if (first && buffer.buffers.length === 1) return first.subarray(position);
+  const bytes = room(buffer.length - position);
+  let at = -position;
+  for (const piece of buffer.buffers) {
+    if (at >= 0) piece.copy(bytes, at);
+    else if (at + piece.length > 0) piece.copy(bytes, 0, -at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 /** TLS and login as the library takes them. */

@@ -41,6 +41,8 @@ export class ProducePartition implements TopicPartition {
   readonly #line: Batch[] = [];
   #nextSequence = 0;
   #bytesAtFirst = batchBytesAtFirst;
+  /** The memory of a batch that is acknowledged: requests hold copies. */
+  #spare: Buffer | undefined;
 
   constructor({ topic, partition }: TopicPartition) {
     this.topic = topic;
@@ -69,7 +71,8 @@ export class ProducePartition implements TopicPartition {
   #batchFor(bytes: number): Batch {
     const last = this.#line.at(-1);
     if (last && !last.sealed && last.writer.size + bytes <= batchBytesMax) return last;
-    const batch = { writer: new BatchWriter(this.#bytesAtFirst), parts: [], sealed: null };
+    const batch = { writer: new BatchWriter(this.#bytesAtFirst, this.#spare), parts: [], sealed: null };
+    this.#spare = undefined;
     this.#line.push(batch);
     return batch;
   }
@@ -103,6 +106,9 @@ export class ProducePartition implements TopicPartition {
 
   /** The first batch is acknowledged: what was in it. */
   acknowledged(): readonly OutPart[] {
-    return this.#line.shift()?.parts ?? [];
+    const first = this.#line.shift();
+    if (!first) return [];
+    this.#spare = first.writer.memory;
+    return first.parts;
   }
 }

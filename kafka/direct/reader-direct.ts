@@ -5,6 +5,7 @@ import { sourceError } from '../errors.ts';
 import { judgeRange } from '../reader-range.ts';
 import { createStreamSet, type StreamSet } from '../reader-set.ts';
 import { judgeIncarnation, watchTopics } from '../topic-watch.ts';
+import { AnswerPool } from './answers.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { Leaders } from './leaders.ts';
@@ -17,6 +18,8 @@ const queueBytesMaxDefault = 2 * 1024 * 1024;
 const partitionBytesMin = 64 * 1024;
 const partitionBytesMax = 1024 * 1024;
 const answerBytesMax = 8 * 1024 * 1024;
+/** Memory of answers that is kept to be used again. */
+const freeBytesMax = 16 * 1024 * 1024;
 const recheckMs = 50;
 const relayPauseMs = 5;
 
@@ -40,6 +43,7 @@ class DirectReader implements Source {
   readonly #streams: StreamSet<DirectStream> = createStreamSet<DirectStream>();
   readonly #loops = new Map<number, { readonly loop: FetchLoop; readonly done: Promise<void> }>();
   readonly #leaders: Leaders;
+  readonly #answers = new AnswerPool(freeBytesMax);
   readonly #owner: DirectStreamOwner;
   readonly #watch: { stop(): void };
   #other: Promise<Source> | undefined;
@@ -122,7 +126,13 @@ class DirectReader implements Source {
     const { queueBytesMax = queueBytesMaxDefault } = this.#options;
     const fetchWaitMs = this.#options.fetchWaitMs ?? (this.#context.isEmbedded ? fetchWaitMsEmbedded : fetchWaitMsReal);
     const loop = new FetchLoop(broker, {
-      ...{ context: this.#context, cluster: this.#cluster, streams: this.#streams, checksCrc: true },
+      ...{
+        context: this.#context,
+        cluster: this.#cluster,
+        streams: this.#streams,
+        checksCrc: true,
+        answers: this.#answers,
+      },
       limits: {
         waitMs: fetchWaitMs,
         bytesMax: answerBytesMax,

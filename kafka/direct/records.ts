@@ -5,6 +5,8 @@ import { BatchError, type LogBatch } from './batches.ts';
 export interface PlainBatches {
   readonly bytes: Buffer;
   readonly batches: readonly LogBatch[];
+  /** See `RecordBatch`. */
+  readonly release?: (() => void) | undefined;
 }
 
 /**
@@ -13,7 +15,7 @@ export interface PlainBatches {
  */
 export function toRecordBatch(
   tp: TopicPartition,
-  { bytes, batches }: PlainBatches,
+  { bytes, batches, release }: PlainBatches,
   fromOffset: number,
 ): RecordBatch | null {
   for (const { count, start, end, baseOffset: first } of batches)
@@ -40,6 +42,7 @@ export function toRecordBatch(
     headers,
     nextOffset: BigInt(baseOffset + (offsetDeltas[count - 1] as number) + 1),
     isOwn: own.length * ANSWER_PARTS_MAX >= bytes.length,
+    release,
   };
 }
 

@@ -6,6 +6,7 @@ import {
   type TopicPartition,
 } from '../../sources/source.ts';
 import { emptyBatch } from '../columns.ts';
+import type { Answer } from './answers.ts';
 import { BatchError, type LogBatch } from './batches.ts';
 import { decompress } from './codecs.ts';
 import { type PlainBatches, toRecordBatch } from './records.ts';
@@ -33,6 +34,7 @@ export type DirectPhase = 'opening' | 'reading' | 'checking' | 'beyond' | 'elsew
 /** Batches of the log as they were fetched: made into columns when they are polled, so that the next fetch is under way first. */
 interface Waiting extends PlainBatches {
   readonly size: number;
+  readonly release: () => void;
 }
 
 /** One partition's queue between the fetch loop, which fills it, and whoever polls. Offsets are exact integers below 2^53. */
@@ -139,6 +141,7 @@ export class DirectStream implements PartitionStream {
     bytes: Buffer,
     batches: readonly LogBatch[],
     at: { readonly fetchOffset: number; readonly endOffset: number },
+    answer: Answer,
   ): void {
     if (this.phase !== 'reading') return;
     this.wasInRange = true;
@@ -151,7 +154,7 @@ export class DirectStream implements PartitionStream {
       while (isPlain && batches[i]?.codec === 0);
       const run = batches.slice(first, i);
       const size = (run.at(-1) as LogBatch).end - (run[0] as LogBatch).start;
-      this.#queue.push({ bytes, batches: run, size });
+      this.#queue.push({ bytes, batches: run, size, release: answer.hold() });
       this.queuedBytes += size;
       this.#recordsEnd = (run.at(-1) as LogBatch).lastOffset + 1;
     }
@@ -183,6 +186,7 @@ export class DirectStream implements PartitionStream {
       const [first] = waiting.batches;
       const plain = first && first.codec !== 0 ? decompress(waiting.bytes, first) : waiting;
       const batch = toRecordBatch(this, plain, this.#polledOffset);
+      if (plain !== waiting || batch === null) waiting.release();
       if (batch === null || this.#isHole(batch)) return null;
       this.#polledOffset = Number(batch.nextOffset);
       if (this.#queue.length === 0) this.#recordsEnd = this.#polledOffset;
