@@ -1,8 +1,9 @@
 /**
  * Which ids were seen, as 128-bit hashes, each with the minute of event time that it belongs to. They stand one behind the other in
- * the order in which they came (20 bytes an id), and an open-addressing table of a hash word and a place (8 bytes a slot) finds
- * them: an id that is new costs one look into memory. Minutes expire as a whole: their ids count as absent at once, and are swept
- * when the rows are full, so expiry costs O(1) an id. What it answers depends only on the calls made, never on the layout.
+ * the order in which they came (20 bytes an id), and an open-addressing table of rows (4 bytes a slot; the bits that a row number does
+ * not need are the hash's) finds them: an id that is new costs one look into far memory. Minutes expire as a whole: their ids count as
+ * absent at once, and are swept when the rows are full, so expiry costs O(1) an id. What it answers depends only on the calls made,
+ * never on the layout.
  */
 export interface SeenIdsState {
   /** Four words an id. */
@@ -16,7 +17,7 @@ const FORGOTTEN = -0x80000000;
 const EVERYTHING = FORGOTTEN + 1;
 const ROWS_MIN = 1024;
 /** Rows for each live id after a sweep: what comes before the next one pays for it. */
-const ROWS_PER_LIVE = 1.7;
+const ROWS_PER_LIVE = 2;
 /** Slots for each row: at most three in five are taken. */
 const SLOTS_PER_ROW = 5 / 3;
 
@@ -26,9 +27,9 @@ export class SeenIds {
   private minutes = new Int32Array(ROWS_MIN);
   /** Rows that are taken, by expired and forgotten ids as well. */
   private used = 0;
-  private slots = 0;
-  /** Second word of the hash and row + 1, in turn; 0: nobody's. */
+  /** Row + 1, above its `rowBits` those of the hash's second word; 0: nobody's. */
   private table: Int32Array = new Int32Array(0);
+  private rowBits = 0;
   private live = 0;
   private liveOfMinute = new Map<number, { count: number }>();
   private lastMinute = EVERYTHING;
@@ -36,7 +37,7 @@ export class SeenIds {
   private oldestMinute = EVERYTHING;
 
   constructor() {
-    this.make(ROWS_MIN);
+    this.tabulate();
   }
 
   /** Ids that are remembered now. */
@@ -52,7 +53,10 @@ export class SeenIds {
   add(hash: Int32Array, minute: number): void {
     if (minute < this.oldestMinute) return;
     if (this.used === this.rows) this.sweep();
-    this.append(hash, 0, minute);
+    const row = this.used++;
+    for (let word = 0; word < 4; word++) this.hashes[row * 4 + word] = hash[word] as number;
+    this.minutes[row] = minute;
+    this.enter(row);
     this.live++;
     this.countOf(minute).count++;
   }
@@ -96,39 +100,31 @@ export class SeenIds {
     this.lastMinute = EVERYTHING;
     this.liveOfMinute = new Map();
     for (const minute of minutes) this.countOf(minute).count++;
-    this.fill(hashes, minutes);
+    this.live = minutes.length;
+    this.resize(hashes, minutes);
+    this.tabulate();
   }
 
   private find(hash: Int32Array): number {
-    const { table, hashes } = this;
+    const { table, hashes, rowBits } = this;
     const a = hash[0] as number;
     const b = hash[1] as number;
-    const last = table.length - 2;
-    for (let at = this.slotOf(a); table[at + 1] !== 0; at = at === last ? 0 : at + 2) {
-      if (table[at] !== b) continue;
-      const row = (table[at + 1] as number) - 1;
+    const last = table.length - 1;
+    for (let at = this.slotOf(a); ; at = at === last ? 0 : at + 1) {
+      const entry = table[at] as number;
+      if (entry === 0) return -1;
+      if ((entry ^ b) >>> rowBits !== 0) continue;
+      const row = (entry & ((1 << rowBits) - 1)) - 1;
       const from = row * 4;
-      if (hashes[from] !== a || hashes[from + 2] !== hash[2] || hashes[from + 3] !== hash[3]) continue;
+      if (hashes[from] !== a || hashes[from + 1] !== b) continue;
+      if (hashes[from + 2] !== hash[2] || hashes[from + 3] !== hash[3]) continue;
       if ((this.minutes[row] as number) >= this.oldestMinute) return row;
     }
-    return -1;
   }
 
   /** Where in the table a search begins: the first word as a share of all slots. */
   private slotOf(word: number): number {
-    return Math.floor(((word >>> 0) * this.slots) / 2 ** 32) * 2;
-  }
-
-  private append(words: Int32Array, from: number, minute: number): void {
-    const { table, hashes } = this;
-    const row = this.used++;
-    for (let word = 0; word < 4; word++) hashes[row * 4 + word] = words[from + word] as number;
-    this.minutes[row] = minute;
-    const last = table.length - 2;
-    let at = this.slotOf(words[from] as number);
-    while (table[at + 1] !== 0) at = at === last ? 0 : at + 2;
-    table[at] = words[from + 1] as number;
-    table[at + 1] = row + 1;
+    return Math.floor(((word >>> 0) * this.table.length) / 2 ** 32);
   }
 
   private countOf(minute: number): { count: number } {
@@ -142,22 +138,45 @@ export class SeenIds {
 
   /** Lets go of what has expired, and grows or shrinks to what is left. */
   private sweep(): void {
-    const { hashes, minutes } = this.snapshot();
-    this.fill(hashes, minutes);
+    const { hashes, minutes } = this;
+    let to = 0;
+    for (let row = 0; row < this.used; row++) {
+      const minute = minutes[row] as number;
+      if (minute < this.oldestMinute) continue;
+      if (to < row) for (let word = 0; word < 4; word++) hashes[to * 4 + word] = hashes[row * 4 + word] as number;
+      minutes[to++] = minute;
+    }
+    this.resize(hashes.subarray(0, to * 4), minutes.subarray(0, to));
+    this.tabulate();
   }
 
-  private fill(hashes: Int32Array, minutes: Int32Array): void {
-    this.make(Math.max(ROWS_MIN, Math.ceil(minutes.length * ROWS_PER_LIVE)));
-    this.live = minutes.length;
-    for (let row = 0; row < minutes.length; row++) this.append(hashes, row * 4, minutes[row] as number);
-  }
-
-  private make(rows: number): void {
+  /** Rows for these and as many more. */
+  private resize(hashes: Int32Array, minutes: Int32Array): void {
+    this.used = minutes.length;
+    const rows = Math.max(ROWS_MIN, Math.ceil(minutes.length * ROWS_PER_LIVE));
+    // Memory that fits is kept: new memory beside the old would be the most that is ever needed.
+    if (hashes.buffer === this.hashes.buffer && rows <= this.rows && rows * 2 > this.rows) return;
     this.rows = rows;
     this.hashes = new Int32Array(rows * 4);
+    this.hashes.set(hashes);
     this.minutes = new Int32Array(rows);
-    this.used = 0;
-    this.slots = Math.ceil(rows * SLOTS_PER_ROW);
-    this.table = new Int32Array(this.slots * 2);
+    this.minutes.set(minutes);
+  }
+
+  /** The table of the rows that are used. */
+  private tabulate(): void {
+    const slots = Math.ceil(this.rows * SLOTS_PER_ROW);
+    if (this.table.length === slots) this.table.fill(0);
+    else this.table = new Int32Array(slots);
+    this.rowBits = 32 - Math.clz32(this.rows);
+    for (let row = 0; row < this.used; row++) this.enter(row);
+  }
+
+  private enter(row: number): void {
+    const { table } = this;
+    const last = table.length - 1;
+    let at = this.slotOf(this.hashes[row * 4] as number);
+    while (table[at] !== 0) at = at === last ? 0 : at + 1;
+    table[at] = (((this.hashes[row * 4 + 1] as number) >>> this.rowBits) << this.rowBits) | (row + 1);
   }
 }
