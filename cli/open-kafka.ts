@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { readSecret } from '../config/secrets.ts';
 import type { KafkaSecurity } from '../kafka/connection.ts';
-import type { Kafka, KafkaReader, KafkaSender } from '../kafka/contract.ts';
+import type { Kafka } from '../kafka/contract.ts';
 import { openKafka } from '../kafka/open.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -24,20 +24,14 @@ export function openConfiguredKafka(
   const security = target.isEmbedded ? undefined : securityOf(kafka.security, env);
   return openKafka({
     driver: kafka.driver,
-    reader: ownOr(kafka.reader, target),
-    sender: ownOr(kafka.sender, target),
+    reader: kafka.reader,
+    sender: kafka.sender,
     clientId: kafka.clientId,
     ...target,
     ...parts,
     ...(security && { security }),
   });
 }
-
-/** The embedded broker never wakes a fetch that waits: only our own reader hears from our own producers what has grown. */
-const ownOr = (
-  chosen: Config['kafka']['reader' | 'sender'],
-  { isEmbedded }: { readonly isEmbedded: boolean },
-): KafkaReader & KafkaSender => (chosen === 'auto' ? (isEmbedded ? 'direct' : 'client') : chosen);
 
 function securityOf(security: Config['kafka']['security'], env: NodeJS.ProcessEnv): KafkaSecurity {
   const password = readSecret(security.passwordRef, env);

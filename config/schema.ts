@@ -30,13 +30,13 @@ const kafka = z.strictObject({
   brokers: hostPorts().describe('host:port, comma-separated; empty: the embedded broker (in memory, forgets on exit).'),
   driver: z.enum(['node-rdkafka', 'confluent']).default('node-rdkafka').describe('Which client package to load.'),
   reader: z
-    .enum(['auto', 'client', 'direct'])
-    .default('auto')
-    .describe("Who reads records: the client package, or millrace's own Fetch requests; auto: direct when embedded."),
+    .enum(['client', 'direct'])
+    .default('direct')
+    .describe("Who reads records: the client package, or millrace's own Fetch requests."),
   sender: z
-    .enum(['auto', 'client', 'direct'])
-    .default('auto')
-    .describe("Who sends records: the client package, or millrace's own Produce requests; auto: direct when embedded."),
+    .enum(['client', 'direct'])
+    .default('direct')
+    .describe("Who sends records: the client package, or millrace's own Produce requests."),
   membership: z
     .enum(['auto', 'solo', 'group'])
     .default('auto')

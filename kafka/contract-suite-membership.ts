@@ -99,7 +99,7 @@ export function membershipSuite(given: () => Bench): void {
   });
 }
 
-const closesTried = 12;
+const closesTried = 4;
 const closesSpreadMs = 240;
 
 function tracker() {

@@ -9,8 +9,8 @@ export type Flag = readonly [value: string, says: string, fallback?: string];
 export const rigFlags = {
   seed: ['S', 'of events and moments', '1'],
   driver: ['D', 'node-rdkafka or confluent', 'node-rdkafka'],
-  reader: ['R', 'client or direct', 'client'],
-  sender: ['R', 'client or direct', 'client'],
+  reader: ['R', 'client or direct', 'direct'],
+  sender: ['R', 'client or direct', 'direct'],
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** For those that can do it without Java. */

@@ -49,7 +49,7 @@ export interface CrashRig {
 export interface RigOptions {
   readonly driver: KafkaDriver;
   readonly reader: KafkaReader;
-  /** Default: client. */
+  /** Default: as the reader. */
   readonly sender?: KafkaSender;
   readonly broker: 'real' | 'embedded';
   /** The services reach the real broker by a proxy that can drop everything. */
@@ -94,7 +94,7 @@ export async function openRig(options: RigOptions): Promise<CrashRig> {
 }
 
 async function open(options: RigOptions, closing: (() => Promise<unknown>)[]): Promise<Omit<CrashRig, 'close'>> {
-  const { driver, reader, sender = 'client', say } = options;
+  const { driver, reader, sender = reader, say } = options;
   const parts = { clock: systemClock, logger: silentLogger };
   const folder = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
   closing.push(() => rm(folder, { recursive: true, force: true }));

@@ -15,7 +15,7 @@ describeUnless(reasons, 'three instances while everything fails at random', () =
           shards: 2,
           seed: 13001,
           driver: 'node-rdkafka',
-          reader: 'client',
+          reader: 'direct',
           timeoutMs: 220_000,
           say: () => {},
         },

@@ -17,7 +17,7 @@ describeUnless(reasons, 'a pipeline of four shards', () => {
         scale: 0.1,
         seed: 3,
         driver: 'node-rdkafka',
-        reader: 'client',
+        reader: 'direct',
         timeoutMs,
         say: () => {},
       } as const;
