@@ -10,6 +10,9 @@ const loopBytes = 48;
 /** Characters of a number at most. */
 const longestNumber = 25;
 const encoder = new TextEncoder();
+const wordBytes = 8;
+/** `null` as one little-endian word. */
+const nullWord = 0x6c_6c_75_6e;
 const zero = 0x30;
 const quote = 0x22;
 const backslash = 0x5c;
@@ -37,20 +40,22 @@ export class JsonBytes {
    * where they are 1.
    */
   named({ words, firstWord, lengths, isFlag }: FieldNames, values: ArrayLike<number>): this {
-    this.makeRoom(lengths.length * (longestNumber + 4) + words.length * 4);
+    this.makeRoom(lengths.length * (longestNumber + wordBytes) + words.length * wordBytes);
     const { bytes, view } = this;
     let lastNumber = Number.NaN;
     let lastFrom = 0;
     let lastEnd = 0;
     for (let place = 0; place < lengths.length; place++) {
-      // Four bytes at a time; what is too much at the end of a name is written over.
+      // Eight bytes at a time; what is too much at the end of a name is written over.
       const until = firstWord[place + 1] as number;
-      for (let word = firstWord[place] as number, to = this.at; word < until; word++, to += 4)
-        view.setUint32(to, words[word] as number, true);
+      for (let word = firstWord[place] as number, to = this.at; word < until; word++, to += wordBytes)
+        view.setFloat64(to, words[word] as number, true);
       this.at += lengths[place] as number;
       const value = values[place] as number;
-      if (Number.isNaN(value)) this.at = put(bytes, this.at, 'null');
-      else if (isFlag[place] === 1) this.at = put(bytes, this.at, value === 1 ? 'true' : 'false');
+      if (Number.isNaN(value)) {
+        view.setUint32(this.at, nullWord, true);
+        this.at += 4;
+      } else if (isFlag[place] === 1) this.at = put(bytes, this.at, value === 1 ? 'true' : 'false');
       else if (value >= 0 && (value | 0) === value) this.digits(value | 0, 1);
       else if (!Number.isFinite(value)) this.at = put(bytes, this.at, 'null');
       else if (value === lastNumber) {
@@ -154,6 +159,13 @@ export class JsonBytes {
       bytes[this.at++] = zero + value;
       return;
     }
+    if (value < 100 && least === 1) {
+      const tens = (value / 10) | 0;
+      bytes[this.at] = zero + tens;
+      bytes[this.at + 1] = zero + value - tens * 10;
+      this.at += 2;
+      return;
+    }
     let count = 1;
     for (let limit = 10; count < least || value >= limit; limit *= 10) count++;
     let rest = value | 0;
@@ -176,9 +188,9 @@ export class JsonBytes {
   }
 }
 
-/** Names of fields as they are written, with quotes, comma and colon, in words of four bytes. */
+/** Names of fields as they are written, with quotes, comma and colon, in words of eight bytes (of ASCII none is not a number). */
 export interface FieldNames {
-  readonly words: Uint32Array;
+  readonly words: Float64Array;
   /** The first word of each name, and the end. */
   readonly firstWord: Uint32Array;
   /** Bytes of each. */
@@ -191,15 +203,14 @@ export interface FieldNames {
 export function fieldNames(names: readonly string[], isFlag: (name: string) => boolean): FieldNames {
   const texts = names.map((name, i) => encoder.encode(`${i === 0 ? '' : ','}${JSON.stringify(name)}:`));
   const firstWord = new Uint32Array(names.length + 1);
-  for (const [i, text] of texts.entries()) firstWord[i + 1] = (firstWord[i] as number) + Math.ceil(text.length / 4);
-  const words = new Uint32Array(firstWord[names.length] as number);
   for (const [i, text] of texts.entries())
-    for (const [at, byte] of text.entries()) {
-      const word = (firstWord[i] as number) + (at >> 2);
-      words[word] = (words[word] as number) | (byte << ((at & 3) * 8));
-    }
+    firstWord[i + 1] = (firstWord[i] as number) + Math.ceil(text.length / wordBytes);
+  const bytes = new Uint8Array((firstWord[names.length] as number) * wordBytes);
+  for (const [i, text] of texts.entries()) bytes.set(text, (firstWord[i] as number) * wordBytes);
+  const view = new DataView(bytes.buffer);
   return {
-    ...{ words, firstWord, lengths: Uint8Array.from(texts, (text) => text.length) },
+    words: Float64Array.from({ length: bytes.length / wordBytes }, (_, i) => view.getFloat64(i * wordBytes, true)),
+    ...{ firstWord, lengths: Uint8Array.from(texts, (text) => text.length) },
     isFlag: Uint8Array.from(names, (name) => (isFlag(name) ? 1 : 0)),
   };
 }

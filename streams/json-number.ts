@@ -11,6 +11,8 @@ const most = 2 ** 31;
 const halfDigits = 8;
 const halfUnits = 1e8;
 const powers = Float64Array.from({ length: 17 }, (_, k) => Number(`1e${k}`));
+/** Those that are whole numbers of 32 bits: their remainders are had by one instruction. */
+const wholePowers = Int32Array.from({ length: halfDigits + 1 }, (_, k) => Number(`1e${k}`));
 /** Half of the distance between neighbours from 2^e on, in units of 10^-16. */
 const reachFrom = Float64Array.from({ length: 31 }, (_, e) => 2 ** (e - 53) * 1e16);
 /** The power of ten of which a multiple always lies so near. */
@@ -53,20 +55,20 @@ function split(fraction: number): void {
   const first = upper * halfUnits;
   const rest = first - Math.floor(first) + (fraction - upper) * halfUnits;
   const restWhole = Math.floor(rest);
-  decimals.first = Math.floor(first) + restWhole;
+  decimals.first = (Math.floor(first) + restWhole) | 0;
   const fractionOfRest = rest - restWhole;
   const upperOfRest = Math.floor(fractionOfRest * 0x400000) / 0x400000;
   const second = upperOfRest * halfUnits;
   const beyond = second - Math.floor(second) + (fractionOfRest - upperOfRest) * halfUnits;
-  decimals.second = Math.floor(second) + Math.floor(beyond);
+  decimals.second = (Math.floor(second) + Math.floor(beyond)) | 0;
   decimals.beyond = beyond - Math.floor(beyond);
 }
 
 /** How far the sixteen decimals and what is beyond are above a multiple of a power of ten. */
 function remainder(power: number): number {
   const { first, second, beyond } = decimals;
-  if (power <= halfDigits) return (second % (powers[power] as number)) + beyond;
-  return (first % (powers[power - halfDigits] as number)) * halfUnits + second + beyond;
+  if (power <= halfDigits) return (second % (wholePowers[power] as number)) + beyond;
+  return (first % (wholePowers[power - halfDigits] as number)) * halfUnits + second + beyond;
 }
 
 /** The point, and the decimals down to a power of ten, one more in the last place where that is nearer. */
@@ -75,10 +77,10 @@ function putDecimals(bytes: Uint8Array, at: number, power: number, more: number)
   const { first, second } = decimals;
   if (power >= halfDigits) {
     const digits = 2 * halfDigits - power;
-    return putPadded(bytes, at + 1, Math.floor(first / (powers[power - halfDigits] as number)) + more, digits);
+    return putPadded(bytes, at + 1, ((first / (wholePowers[power - halfDigits] as number)) | 0) + more, digits);
   }
   putPadded(bytes, at + 1, first, halfDigits);
-  const last = Math.floor(second / (powers[power] as number)) + more;
+  const last = ((second / (wholePowers[power] as number)) | 0) + more;
   return putPadded(bytes, at + 1 + halfDigits, last, halfDigits - power);
 }
 

@@ -112,6 +112,7 @@ async function runTask(): Promise<FraudMeasured> {
     ...{
       driver: 'node-rdkafka',
       reader: 'direct',
+      sender: 'direct',
       brokers,
       isEmbedded,
       clientId: 'bench-fraud',
