@@ -65,7 +65,7 @@ export class JsonBytes {
         lastNumber = value;
         lastFrom = this.at;
         lastEnd = this.at =
-          Math.floor(value) === value ? put(bytes, this.at, String(value)) : putFraction(bytes, this.at, value);
+          Math.floor(value) === value ? put(bytes, this.at, String(value)) : putFraction(bytes, this.at, values, place);
       }
     }
     return this;

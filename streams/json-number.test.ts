@@ -4,7 +4,8 @@ import { putFraction } from './json-number.ts';
 
 const bytes = new Uint8Array(64);
 const decoder = new TextDecoder();
-const written = (value: number): string => decoder.decode(bytes.subarray(3, putFraction(bytes, 3, value)));
+const written = (value: number): string =>
+  decoder.decode(bytes.subarray(3, putFraction(bytes, 3, Float64Array.of(value), 0)));
 const expectSame = (value: number): void => {
   if (!Number.isInteger(value) && written(value) !== String(value)) expect(written(value)).toBe(String(value));
 };

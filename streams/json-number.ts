@@ -25,8 +25,12 @@ const point = 0x2e;
 /** Of the number at hand sixteen decimals of its fraction, in two halves and what is beyond them, below 1. */
 const decimals = { first: 0, second: 0, beyond: 0.5 };
 
-/** Writes a finite number that is not whole at `at`; needs room for 25 bytes. Returns where it ends. */
-export function putFraction(bytes: Uint8Array, at: number, value: number): number {
+/**
+ * Writes number `i` of `values`, which is finite and not whole, at `at`; needs room for 25 bytes. Returns where it ends. A double as an
+ * argument would be an object.
+ */
+export function putFraction(bytes: Uint8Array, at: number, values: ArrayLike<number>, i: number): number {
+  const value = values[i] as number;
   if (!(value >= least && value < most)) return putText(bytes, at, String(value));
   const whole = value | 0;
   split(value - whole);

@@ -97,8 +97,8 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
     this.oldestMs = Infinity;
   }
 
-  readonly take = (event: FraudEvent, batch: RecordBatch, index: number, { watermarkMs }: RecordTime): void => {
-    const refused = this.fold(event, batch, index, watermarkMs);
+  readonly take = (event: FraudEvent, batch: RecordBatch, index: number, time: RecordTime): void => {
+    const refused = this.fold(event, batch, index, time);
     if (refused) this.rejected.push(refusal({ event, batch, index }, 'state_full', refused));
     else this.counts.folded += 1;
   };
@@ -115,15 +115,15 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
   };
 
   /** What is refused was not folded at all; says why. */
-  private fold(event: FraudEvent, batch: RecordBatch, index: number, watermarkMs: number): string | null {
+  private fold(event: FraudEvent, batch: RecordBatch, index: number, time: RecordTime): string | null {
     switch (event.type) {
       case 'payment':
         if (!this.features.hasRoomFor(event)) return 'a new card, device or terminal, and the limit of keys is reached';
-        this.decide(event, batch, index, watermarkMs);
+        this.decide(event, batch, index, time);
         return null;
       case 'label':
         if (!this.features.hasRoomForLabel(event)) return 'a new terminal, and the limit of keys is reached';
-        this.features.foldLabel(event, watermarkMs);
+        this.features.foldLabel(event, time.watermarkMs);
         this.alerts.foldLabel(event);
         this.counts.labelled += 1;
         return null;
@@ -134,9 +134,9 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
     }
   }
 
-  private decide(payment: Payment, batch: RecordBatch, index: number, watermarkMs: number): void {
+  private decide(payment: Payment, batch: RecordBatch, index: number, time: RecordTime): void {
     const { clockMs, counts } = this;
-    const row = this.features.fold(payment, watermarkMs);
+    const row = this.features.fold(payment, time.watermarkMs);
     const judged = this.rules.judge(payment, row);
     this.alerts.fold(payment, judged, clockMs);
     counts.decided += 1;

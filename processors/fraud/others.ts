@@ -64,9 +64,16 @@ export class Others {
     const page = this.lists.page(entity);
     const from = this.lists.from(entity);
     const end = from + width * this.lists.count(entity);
-    const [of1m, of10m, of1h] = [startMs[0] as number, startMs[1] as number, startMs[2] as number];
-    const [of24h, of7d] = [startMs[3] as number, startMs[4] as number];
-    let [in1m, in10m, in1h, in24h, in7d] = [0, 0, 0, 0, 0];
+    const of1m = startMs[0] as number;
+    const of10m = startMs[1] as number;
+    const of1h = startMs[2] as number;
+    const of24h = startMs[3] as number;
+    const of7d = startMs[4] as number;
+    let in1m = 0;
+    let in10m = 0;
+    let in1h = 0;
+    let in24h = 0;
+    let in7d = 0;
     let otherMs = -Infinity;
     for (let at = from; at < end; at += width) {
       const timeMs = page[at + 1] as number;

@@ -51,6 +51,8 @@ export class RuleSet {
   private inForce: readonly RuleInForce[] = [];
   /** The verdicts on a payment that no rule hits: most are, and share them. */
   private quiet: readonly RuleVerdict[] = [];
+  /** The judgement of such a payment that is on no list. */
+  private quietJudged: Judged | null = null;
   private version = '';
 
   constructor() {
@@ -99,12 +101,23 @@ export class RuleSet {
       severity = Math.max(severity, severities.indexOf(one.text.severity));
     }
     const listed = this.listed(payment);
+    if (verdicts === null && listed === null) return (this.quietJudged ??= this.judged(0, 'low', this.quiet, null));
+    return this.judged(score, severities[severity] ?? 'low', verdicts ?? this.quiet, listed);
+  }
+
+  private judged(
+    score: number,
+    severity: Rule['severity'],
+    verdicts: readonly RuleVerdict[],
+    listed: ReturnType<RuleSet['listed']>,
+  ): Judged {
     const { reviewScore, declineScore } = this.thresholds;
     const scored = score >= declineScore ? 'decline' : score >= reviewScore ? 'review' : 'approve';
     return {
       outcome: listed?.outcome ?? scored,
-      verdicts: listed ? [listed.verdict, ...(verdicts ?? this.quiet)] : (verdicts ?? this.quiet),
-      ...{ score, severity: listed?.outcome === 'decline' ? 'high' : (severities[severity] ?? 'low') },
+      score,
+      verdicts: listed ? [listed.verdict, ...verdicts] : verdicts,
+      severity: listed?.outcome === 'decline' ? 'high' : severity,
       ...{ reviewScore, declineScore, ruleSetVersion: this.version },
     };
   }
@@ -131,6 +144,7 @@ export class RuleSet {
     murmur128(JSON.stringify([texts, this.thresholds]), new Int32Array(4), words);
     const hash = Array.from(words.subarray(0, 2), (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
     this.version = `${hash}.${texts.length}`;
+    this.quietJudged = null;
   }
 
   counters(): Readonly<Record<string, number>> {
