@@ -3,6 +3,7 @@ import { benchClickHouse } from './clickhouse.ts';
 import { benchConsume } from './consume/consume.ts';
 import { benchFraud } from './fraud/fraud.ts';
 import { benchGate } from './gate.ts';
+import { benchGrowth } from './growth.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency/latency.ts';
 import { benchLive } from './live/live.ts';
@@ -23,6 +24,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unkn
   latency: benchLatency,
   nexmark: benchNexmark,
   gate: benchGate,
+  growth: benchGrowth,
   windows: benchWindows,
   state: benchState,
 };
@@ -49,6 +51,8 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
   nexmark [--events N] [--check N] [--queries q0,q5,…]
         ten queries of Nexmark, each held against an oracle, then timed
   gate  ratios with bounds, as .ci/run asks for them; exit 1 below one
+  growth [--events N] [--payments N]
+        what an event costs at 1, 10 and 100 times the keys, over 1, 2 and 4 partitions, in 1 and 2 processes
   state [KEYS]
         what ten million keys (or so many) do to state that holds 100,000: expiries, refusals, memory
   --json  nothing but the last line`;

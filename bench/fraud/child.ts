@@ -23,6 +23,8 @@ import { type Stages, measureStages } from './stages.ts';
 
 export interface FraudSetup extends PaymentsOptions {
   readonly mode: 'fold' | 'decode' | 'stages' | 'task';
+  /** Of `fold` alone: partitions that the payments come from; those of the broker unless given. */
+  readonly partitions?: number;
   /** Of `task` alone. */
   readonly brokers?: string;
   readonly isEmbedded?: boolean;
@@ -46,7 +48,8 @@ report(await { fold: runFold, decode: runDecode, stages: runStages, task: runTas
 
 /** Rules first, then the payments, by the partition of their card. */
 function entries(): readonly FoldEntry[] {
-  const names = Array.from({ length: brokerPartitions }, (_, partition) => `payments-${partition}`);
+  const { partitions = brokerPartitions } = setup;
+  const names = Array.from({ length: partitions }, (_, partition) => `payments-${partition}`);
   const rules = `${rulesTopic}-0`;
   const log = new EntryLog([rules, ...names]);
   const made = [
@@ -62,7 +65,7 @@ function entries(): readonly FoldEntry[] {
   };
   for (const value of seededPayments(setup)) {
     count += 1;
-    const partition = names[partitionOf(Buffer.from(value.key), brokerPartitions)] as string;
+    const partition = names[partitionOf(Buffer.from(value.key), partitions)] as string;
     waiting.push({ partition, key: value.key, value });
     if (waiting.length === entryRecords) append();
   }

@@ -7,6 +7,7 @@ import { openKafka } from '../../kafka/open.ts';
 import { partitionOfText } from '../../kafka/partitioner.ts';
 import { createPipeline } from '../../pipeline.ts';
 import type { Processor } from '../../processors/processor.ts';
+import { createTestMembership } from '../../sinks/clickhouse/testbed-suite.ts';
 import type { RecordBatch, Source } from '../../sources/source.ts';
 import { field } from '../../streams/aggregates/aggregate.ts';
 import { count } from '../../streams/aggregates/count.ts';
@@ -38,6 +39,8 @@ export interface ChildSetup {
   readonly dedupeIdsMax: number | null;
   readonly keysMax: number;
   readonly folder: string;
+  /** Of `task`: this process has one of so many shards. Absent: it has all of the one. */
+  readonly share?: { readonly shard: number; readonly shards: number };
 }
 
 export interface ChildResult extends Measured {
@@ -47,6 +50,7 @@ export interface ChildResult extends Measured {
 const SIZE_MS = 10_000;
 const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
 const { mode, driver, reader, sender, brokers, input, events, partitions } = setup;
+const share = setup.share ?? { shard: 0, shards: 1 };
 const total = events + partitions;
 const logger = createLogger('warn', false);
 const metrics = createMetrics();
@@ -57,7 +61,7 @@ const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
 const lending = createDecoder({ readAscii, fieldsRead, types: cardEvents, lends: true });
 
 /** From the first record on, as the other engines are measured. */
-const meter = new Meter(events);
+const meter = new Meter(Math.round(events / share.shards));
 let results = 0;
 await (mode === 'task' ? runTask() : runBare());
 const measured: ChildResult = { ...meter.end(), results };
@@ -104,10 +108,16 @@ async function runTask(): Promise<void> {
   const producer = await kafka.producer({ lingerMs: 50 });
   const resultPartitions = await producer.partitionCount(setup.output);
   const reading = async (fetchWaitMs: number): Promise<Source> => kafka.reader({ fetchWaitMs, queueBytesMax: 8 << 20 });
+  const wanted = await recordsOf(await reading(100));
   const service = createTaskService({
-    createFold: () => (fold = metered(createFold())),
-    shards: 1,
-    membership: await kafka.membership({ groupId: setup.name, topics: [orderTopic], kind: 'solo' }),
+    createFold: (shard) => {
+      const made = metered(createFold(shard));
+      if (shard === share.shard) fold = made;
+      return made;
+    },
+    shards: share.shards,
+    // One process a shard, from the beginning: what a group costs while it deals out tasks is not measured.
+    membership: createTestMembership([{ topic: orderTopic, partition: share.shard }]),
     orderTopic,
     startFrom: 'earliest',
     epoch: { current: 1, openNew: true },
@@ -127,10 +137,18 @@ async function runTask(): Promise<void> {
   const acknowledged = metrics.counter('millrace_task_outputs_total', 'Results acknowledged.', ['pipeline']);
   for (;;) {
     await clock.sleep(10);
-    if ((fold?.counters()['in'] ?? 0) < total) continue;
+    if ((fold?.counters()['in'] ?? 0) < wanted) continue;
     const { values } = await acknowledged.get();
     if (values.reduce((all, { value }) => all + value, 0) >= results) return;
   }
+}
+
+/** In the partitions of the input that are ours. */
+async function recordsOf(source: Source): Promise<number> {
+  let records = 0;
+  for (let partition = share.shard; partition < partitions; partition += share.shards)
+    records += Number((await source.bounds({ topic: input, partition })).endOffset);
+  return records;
 }
 
 function metered(fold: Fold): Fold {
@@ -148,7 +166,7 @@ function metered(fold: Fold): Fold {
   };
 }
 
-function createFold(): Fold {
+function createFold(shard: number): Fold {
   const views: readonly View<CardEvent>[] = [
     {
       name: 'card',
@@ -169,7 +187,7 @@ function createFold(): Fold {
   };
   const processor: Processor<CardEvent> = {
     ...{ name: 'windows-bench', version: 1, inputs: [input], eventTypes: [...cardEvents.keys()] },
-    ...{ stateShape: viewsShape(views), acceptsBehindMs: SIZE_MS, fieldsRead },
+    ...{ stateShape: viewsShape(views), acceptsBehindMs: SIZE_MS, fieldsRead, shardedBy: 'message-key' },
     create: () => windowed({ ...limits, views, topics }),
   };
   return createPipeline<CardEvent>({
@@ -180,6 +198,6 @@ function createFold(): Fold {
     outOfOrdernessMs: 5_000,
     // Ids go by whole minutes: of 10,000 events a second some 950,000 are held at most, and one more than a million would be refused.
     dedupe: setup.dedupeIdsMax === null ? null : { horizonMs: 30_000, idsMax: setup.dedupeIdsMax },
-    ...{ shard: 0, shards: 1 },
+    ...{ shard, shards: share.shards },
   });
 }

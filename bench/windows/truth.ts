@@ -14,14 +14,10 @@ const closers = '__close';
 /** Counts the input again, by nothing but `JSON.parse` and a Map, and holds every engine's results against that. */
 export async function compareWindows(
   kafka: Kafka,
-  {
-    input,
-    outputs,
-    partitions,
-  }: { readonly input: string; readonly outputs: readonly string[]; readonly partitions: number },
+  { input, outputs }: { readonly input: string; readonly outputs: readonly string[] },
 ): Promise<Readonly<Record<string, Difference>>> {
   const truth = new Map<string, { count: number; sum: number }>();
-  await eachValue(kafka, input, partitions, (event) => {
+  await eachValue(kafka, input, (event) => {
     const { key, eventTimeMs, amountMinor } = event as { key: string; eventTimeMs: number; amountMinor: number };
     if (key.startsWith(closers)) return;
     const id = `${key} ${eventTimeMs - (eventTimeMs % SIZE_MS)}`;
@@ -34,7 +30,7 @@ export async function compareWindows(
   for (const output of outputs) {
     const seen = new Set<string>();
     let [extra, different] = [0, 0];
-    await eachValue(kafka, output, partitions, (value) => {
+    await eachValue(kafka, output, (value) => {
       const { id, count, sum } = rowOf(value as Row);
       if (id.startsWith(closers)) return;
       const expected = truth.get(id);
@@ -59,13 +55,9 @@ function rowOf(row: Row): { readonly id: string; readonly count: number; readonl
   return { id: `${row.key} ${row.windowStart}`, count: row.count, sum: row.sum };
 }
 
-async function eachValue(
-  kafka: Kafka,
-  topic: string,
-  partitions: number,
-  take: (value: unknown) => void,
-): Promise<void> {
+async function eachValue(kafka: Kafka, topic: string, take: (value: unknown) => void): Promise<void> {
   const reader = await kafka.reader({ queueBytesMax: 4 << 20 });
+  const partitions = await reader.partitionCount(topic);
   for (let partition = 0; partition < partitions; partition++) {
     const { endOffset } = await reader.bounds({ topic, partition });
     const stream = reader.read({ topic, partition }, 0n);

@@ -59,7 +59,7 @@ export async function benchWindows(args: readonly string[]): Promise<WindowsResu
       ...{ driver: options.base.driver, reader: 'direct', brokers, clientId: 'compare', isEmbedded: false },
       ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock },
     });
-    const difference = await compareWindows(client, { input: 'in', outputs, partitions });
+    const difference = await compareWindows(client, { input: 'in', outputs });
     await client.close();
     const rate = ours.eventsPerCpuSecondSecondHalf;
     const over = (other: number | undefined): number | null =>
@@ -103,7 +103,8 @@ function runPeer(folder: string, script: string, brokers: string, args: readonly
   return said.trim().split('\n').at(-1) ?? '{}';
 }
 
-function runChild(node: string, setup: ChildSetup): Promise<ChildResult> {
+/** One measured process of `node`. */
+export function runChild(node: string, setup: ChildSetup): Promise<ChildResult> {
   const file = fileURLToPath(new URL('./service-child.ts', import.meta.url));
   const child = spawn(node, ['--import', 'tsx', file, JSON.stringify(setup)], {
     stdio: ['ignore', 'pipe', 'inherit'],
