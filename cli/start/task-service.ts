@@ -72,8 +72,9 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
 }
 
 /**
- * How long the embedded broker may hold a fetch, in ms: it never answers one earlier, so this is the latency, and each of an idle
- * task costs. Somebody waits for a decision; of the others a tenth of a second is early enough.
+ * With our own reader: from hearing of a record to fetching it, and how often is looked while others produce. With the client package's it is
+ * the latency: the embedded broker never answers a fetch that waits any earlier. Somebody waits for a decision; of the others a tenth
+ * of a second is early enough.
  */
 const embeddedWaits = (pipeline: string) =>
   pipeline === 'fraud'
