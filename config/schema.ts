@@ -144,7 +144,7 @@ const tasks = z.strictObject({
   entryEveryMs: whole(10, 1, 10_000).describe('Longest wait before what has arrived is ordered.'),
   ownerSilenceMs: whole(10_000, 1_000).describe('Silence in the log after which a standby claims (solo).'),
   ownerHeartbeatMs: whole(3_000, 100).describe('An owner appends at least this often.'),
-  queueBytesMax: whole(8_388_608, 65_536).describe('Bytes fetched and not yet ordered, a partition.'),
+  queueBytesMax: whole(4_194_304, 65_536).describe('Bytes fetched and not yet ordered, a partition.'),
   standby: z
     .boolean()
     .default(false)

@@ -70,7 +70,7 @@ export const defaultTuning: TaskTuning = {
   partitionCheckMs: 5_000,
   commitEveryMs: 100,
   snapshotEveryMs: 10_000,
-  queueBytesMax: 8_388_608,
+  queueBytesMax: 4_194_304,
   outputMessagesMax: 20_000,
   outputBytesMax: 16_777_216,
   drainMs: 8_000,

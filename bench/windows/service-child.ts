@@ -69,7 +69,7 @@ process.stdout.write(`${JSON.stringify(measured)}\n`);
 process.exit(0);
 
 async function runBare(): Promise<void> {
-  const source = await kafka.reader({ queueBytesMax: 8 << 20 });
+  const source = await kafka.reader({ queueBytesMax: 2 << 20 });
   const take = takerOf();
   let read = 0;
   const streams = Array.from({ length: partitions }, (_, partition) => source.read({ topic: input, partition }, 0n));
@@ -107,7 +107,7 @@ async function runTask(): Promise<void> {
   let fold: Fold | undefined;
   const producer = await kafka.producer({ lingerMs: 50 });
   const resultPartitions = await producer.partitionCount(setup.output);
-  const reading = async (fetchWaitMs: number): Promise<Source> => kafka.reader({ fetchWaitMs, queueBytesMax: 8 << 20 });
+  const reading = async (fetchWaitMs: number): Promise<Source> => kafka.reader({ fetchWaitMs, queueBytesMax: 2 << 20 });
   const wanted = await recordsOf(await reading(100));
   const service = createTaskService({
     createFold: (shard) => {

@@ -23,12 +23,14 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const archiveOf = (epoch: number): Source =>
     createArchiveSource({ client: infrastructure.clickhouse, database: config.clickhouse.database, epoch, logger });
   const queueBytesMax = config.tasks.queueBytesMax;
+  // The task itself reads ahead: what waits before it need be no more than the next answer.
+  const readerBytesMax = Math.min(queueBytesMax, 2 * 1024 * 1024);
   const waits = isEmbeddedBroker
     ? embeddedWaits(processor.name)
     : { inputs: { fetchWaitMs: 100 }, order: { fetchWaitMs: 100 } };
   const broker = {
-    inputs: await kafka.reader({ ...waits.inputs, queueBytesMax }),
-    order: await kafka.reader({ ...waits.order, queueBytesMax }),
+    inputs: await kafka.reader({ ...waits.inputs, queueBytesMax: readerBytesMax }),
+    order: await kafka.reader({ ...waits.order, queueBytesMax: readerBytesMax }),
   };
   const chained = (reader: Source): Source =>
     createChainedSource({ archive: archiveOf(parts.epoch.incarnation), broker: reader, clock, logger });
