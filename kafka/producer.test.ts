@@ -39,6 +39,7 @@ test('waits for a broker as long as it takes: where the client heeds it, for it 
   );
   await producer.close();
   expect(made).toHaveLength(1);
+  expect(made[0]?.config).toMatchObject({ 'max.in.flight.requests.per.connection': 1, 'enable.idempotence': true });
   expect(made[0]?.topicConfig).toMatchObject({ acks: 'all', 'message.timeout.ms': 0 });
   expect(topicSettings.filter((name) => name in (made[0]?.config ?? {}))).toEqual([]);
 });

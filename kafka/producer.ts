@@ -48,6 +48,9 @@ function producerConfig(context: KafkaContext, options: ProducerOptions) {
     'enable.idempotence': true,
     // A message that fails for good makes the whole producer fail, so that nothing after it gets through.
     'enable.gapless.guarantee': true,
+    // A partition that has just been made takes any first sequence number: a second request that overtakes a first one, which its
+    // leader was not ready for, makes the first one "a duplicate". It would be reported as sent, and be lost.
+    'max.in.flight.requests.per.connection': 1,
     'linger.ms': options.lingerMs ?? 0,
     'message.max.bytes': messageBytesMax,
     'queue.buffering.max.messages': queueMessagesMax,
@@ -160,6 +163,8 @@ class ClientProducer implements Producer {
   #reported(error: unknown, report: NativeReport): void {
     const { message, index, call } = report.opaque as OutItem;
     if (error) return this.#fail(kafkaError(this.#context.driver.codeOf(error), `produce to ${message.topic}`, error));
+    if (report.offset < 0)
+      return this.#fail(kafkaError(nativeCode.fatal, `produce to ${message.topic}: not in the log`));
     const messageOffset = BigInt(report.offset);
     this.#gate?.delivered(message, messageOffset, messageRoomBytes(message));
     this.#context.growth?.tell(message.topic, message.partition, report.offset + 1);
