@@ -1,7 +1,7 @@
 // Payments ahead of the watermark, one by one: whether one counts depends on the time as of which is asked.
 // Guarantees: those whose time is not after that are counted; they stay in fold order.
 // Redelivery: knows no ids; duplicates were dropped before.
-import { type Blocks, NumberLists } from './number-lists.ts';
+import { type Blocks, doubled, NumberLists } from './number-lists.ts';
 import type { Others } from './others.ts';
 import { type Edges, featureLevels, type Totals } from './windows.ts';
 
@@ -15,14 +15,15 @@ export class Seen {
   other = -1;
 }
 
-/** Up to here, comparing each payment with each is cheaper than a Map. */
-const fewMax = 24;
+/** Up to here, comparing each payment with each is cheaper than noting them. */
+const fewMax = 8;
 /** Numbers a payment: time, amount, currency, other. */
 const width = 4;
 
 /** Of each entity, by its place. */
 export class Ahead {
   private readonly lists: NumberLists;
+  private readonly noted = new Noted();
 
   constructor(blocks: Blocks) {
     this.lists = new NumberLists(blocks, width);
@@ -110,24 +111,60 @@ export class Ahead {
       const seenMs = met === other ? (into.otherMs[0] as number) : others.lastMs(entity, met);
       countMet(asOfMs, seenMs, edges, into);
     }
-    if (count > fewMax)
-      for (const [met, lastMs] of this.lastOfEach(entity, edges.asOfMs))
-        countMet(lastMs, others.lastMs(entity, met), edges, into);
+    if (count > fewMax) this.readMet(entity, edges, others, into);
   }
 
-  /** When each other was last seen among them, where there are many. */
-  private lastOfEach(entity: number, untilMs: number): ReadonlyMap<number, number> {
+  /** Whom they met, where there are many. */
+  private readMet(entity: number, edges: Edges, others: Others, into: Totals): void {
+    const { noted } = this;
     const page = this.lists.page(entity);
     const from = this.lists.from(entity);
     const end = from + width * this.lists.count(entity);
-    const lastOf = new Map<number, number>();
-    for (let at = from; at < end; at += width) {
-      const [asOfMs, other] = [page[at] as number, page[at + 3] as number];
-      if (other !== -1 && asOfMs <= untilMs) lastOf.set(other, Math.max(lastOf.get(other) ?? -Infinity, asOfMs));
+    noted.begin();
+    for (let at = from; at < end; at += width)
+      if (page[at + 3] !== -1 && (page[at] as number) <= edges.asOfMs) noted.note(page, at);
+    for (let i = 0; i < noted.count; i++) {
+      const met = noted.others[i] as number;
+      countMet(noted.lastMs[met] as number, others.lastMs(entity, met), edges, into);
     }
-    return lastOf;
   }
 }
+
+/** When each other was last seen among some payments. What was noted before is told by its mark, so that nothing is made or cleared. */
+class Noted {
+  /** In the order of their first payment; so many of them. */
+  readonly others: number[] = [];
+  count = 0;
+  /** By the place of the other. */
+  lastMs = new Float64Array(64);
+  private marks = new Int32Array(64);
+  private mark = 0;
+
+  begin(): void {
+    this.count = 0;
+    this.mark += 1;
+    if (this.mark < marksEnd) return;
+    this.marks.fill(0);
+    this.mark = 1;
+  }
+
+  /** The payment at `at`. */
+  note(page: Float64Array, at: number): void {
+    const atMs = page[at] as number;
+    const other = page[at + 3] as number;
+    while (other >= this.marks.length) {
+      this.marks = doubled(this.marks);
+      this.lastMs = doubled(this.lastMs);
+    }
+    if (this.marks[other] !== this.mark) {
+      this.marks[other] = this.mark;
+      this.lastMs[other] = atMs;
+      this.others[this.count++] = other;
+    } else if (atMs > (this.lastMs[other] as number)) this.lastMs[other] = atMs;
+  }
+}
+
+const marksEnd = 2 ** 31 - 1;
 
 /** Adds one to each window that holds an other only by what is ahead of the watermark. */
 function countMet(lastMs: number, seenMs: number, edges: Edges, into: Totals): void {
