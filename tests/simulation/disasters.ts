@@ -33,6 +33,8 @@ export async function disaster(world: World): Promise<void> {
 
 /** How long the world goes on until there is enough of it to be lost. */
 const patienceMs = 5_000;
+/** A partition that ends early is looked at a few times, then the archive is asked, each with its wait. */
+const parkedWithinMs = 30_000;
 
 /** Each gives false, with nothing done, when it is too early for it. */
 const strikes: Readonly<Record<Disaster, (world: World) => boolean | Promise<boolean>>> = {
@@ -104,7 +106,7 @@ async function expectParked(world: World, codes: readonly ParkCode[]): Promise<v
   const { time, members, wrong } = world;
   const shards = () => members.flatMap(({ service, process }) => (process.isUp() ? service.status().shards : []));
   const isParked = (): boolean => shards().some(({ parked }) => parked && codes.includes(parked.code));
-  const untilMs = time.nowMs() + 10_000;
+  const untilMs = time.nowMs() + parkedWithinMs;
   while (!isParked() && time.nowMs() < untilMs && wrong.size === 0)
     await time.runUntil(time.nowMs() + 20, () => wrong.size > 0);
   const states = shards().map(({ state, parked, trouble }) => `${state} ${parked?.code ?? trouble ?? ''}`);
