@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 /** What a set needs of a stream. */
 export interface SetMember {
   readonly topic: string;
@@ -13,7 +15,7 @@ export interface StreamSet<S extends SetMember> {
   find(topic: string, partition: number): S | undefined;
   all(): readonly S[];
   isAnyReady(): boolean;
-  /** Resolves true as soon as `isReady` holds at a `wake`, false after `maxWaitMs`. */
+  /** Resolves true as soon as `isReady` holds at a `wake`, false after `maxWaitMs`; never before sockets and timers had their turn. */
   wait(isReady: () => boolean, maxWaitMs: number): Promise<boolean>;
   wake(): void;
   /** Ends every wait, now and later, with false. */
@@ -47,7 +49,8 @@ export function createStreamSet<S extends SetMember>(): StreamSet<S> {
     all: () => all,
     isAnyReady: () => all.some((stream) => stream.isReady()),
     wait(isReady, maxWaitMs) {
-      if (hasEnded || isReady()) return Promise.resolve(!hasEnded);
+      // Who waits for one stream while another one is ready would hold up the very answer that he waits for.
+      if (hasEnded || isReady()) return nextTurn(!hasEnded);
       return new Promise((resolve) => {
         const settle = (result: boolean) => {
           clearTimeout(timer);

@@ -84,8 +84,7 @@ export class Deliverer {
     const { reader, stored, partitionFor, clock, logger } = this.#options;
     this.#isStale = false;
     this.#restored = await restore({
-      ...{ reader, stored, partitionFor, owned, signal, endpoints: this.#endpoints },
-      nowMs: () => clock.nowMs(),
+      ...{ reader, stored, partitionFor, owned, clock, signal, endpoints: this.#endpoints },
       onAlerts: (batch) => this.#takeAlerts(batch),
       onDeliveries: (batch) => this.#takeDeliveries(batch),
       onGap: (tp) => {

@@ -13,6 +13,7 @@ import {
   type Source,
   type TopicPartition,
 } from '../../sources/source.ts';
+import type { Clock } from '../../telemetry/clock.ts';
 import { createTopicStreams, type Bounds, type TopicStreams } from '../websocket/topic-streams.ts';
 import { EndpointHistory } from './endpoint-history.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -46,7 +47,7 @@ export interface RestoreOptions {
   /** Partitions of the alerts that are ours. */
   readonly owned: ReadonlySet<number>;
   readonly partitionFor: (topic: string, key: string) => number;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   /** Batches from the restored position on, by topic. */
   readonly onAlerts: (batch: RecordBatch) => void;
   readonly onDeliveries: (batch: RecordBatch) => void;
@@ -69,7 +70,8 @@ const unsettledRowsMax = 50_000;
 /** Records of deliveries that ClickHouse may be behind; more: it has to catch up first. */
 const behindRecordsMax = 200_000;
 const pollBatches = 4;
-const pollWaitMs = 100;
+/** The reader is no help in waiting: of the deliveries something may be ready all the time. */
+const pollEveryMs = 10;
 
 /** Fills the endpoints' queues, which are empty, and reads on from there. Rejects when broker or store do not answer. */
 export async function restore(options: RestoreOptions): Promise<Restored> {
@@ -164,7 +166,7 @@ async function startPositions({ reader, stored }: RestoreOptions): Promise<Start
 }
 
 async function readHistories(
-  { stored, nowMs, endpoints }: RestoreOptions,
+  { stored, clock, endpoints }: RestoreOptions,
   { notes, disabled }: Records,
 ): Promise<ReadonlyMap<string, EndpointHistory>> {
   const of = new Map(endpoints.map(({ options: { name } }) => [name, new EndpointHistory()]));
@@ -175,7 +177,7 @@ async function readHistories(
   for (const { options } of endpoints) {
     const history = of.get(options.name);
     if (history?.addedAtMs() === null)
-      history.add({ kind: 'endpoint-note', endpoint: options.name, note: 'added', webhookId: '', atMs: nowMs() });
+      history.add({ kind: 'endpoint-note', endpoint: options.name, note: 'added', webhookId: '', atMs: clock.nowMs() });
   }
   return of;
 }
@@ -236,7 +238,7 @@ class Follower {
 
   /** To the end as it is now; `polled` after every few batches. */
   async readToEnd(startOf: Start, polled: () => Promise<void>): Promise<void> {
-    const { reader, signal } = this.#options;
+    const { reader, clock, signal } = this.#options;
     await this.streams.openMissing(startOf);
     const ends = new Map<string, bigint>();
     for (const name of this.streams.positions().keys())
@@ -249,7 +251,7 @@ class Follower {
       if (signal.aborted) throw new Error('stopped while restoring');
       const read = await this.streams.poll(pollBatches);
       await polled();
-      if (read === 0) await reader.wait(pollWaitMs);
+      if (read === 0) await clock.sleep(pollEveryMs, signal);
     }
   }
 }
