@@ -42,3 +42,10 @@ test('of one topic and identity only the last leaves an entry', () => {
   expect(made.map(({ topic }) => topic)).toEqual(['t', 'u', 't']);
   expect(made.map(bodyOf)).toMatchObject([{ n: 2 }, { n: 3 }, { n: 4, producer: { index: 2 } }]);
 });
+
+test('a copy with another value is that value, for whoever sends the bytes', () => {
+  const [made] = stamped([output('t', 'a', 1)]);
+  const { block, start, end, value } = made as FoldOutput;
+  expect(block?.subarray(start, end)).toEqual(value);
+  expect({ ...made, value: Buffer.from('other') }).toEqual({ topic: 't', key: 'k', value: Buffer.from('other') });
+});

@@ -62,22 +62,35 @@ class Stamped implements FoldOutput {
   readonly topic: string;
   readonly key: string;
   readonly partition: number | undefined;
-  readonly block: Uint8Array;
-  readonly start: number;
-  readonly end: number;
+  /** Not of those that a copy takes along: one with another `value` is that value. */
+  readonly #block: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
 
   /** Takes what was written. */
   constructor({ topic, key, partition }: Output, written: JsonBytes) {
     this.topic = topic;
     this.key = key;
     this.partition = partition;
-    this.block = written.block;
-    this.start = written.start;
-    this.end = written.cut();
+    this.#block = written.block;
+    this.#start = written.start;
+    this.#end = written.cut();
+  }
+
+  get block(): Uint8Array {
+    return this.#block;
+  }
+
+  get start(): number {
+    return this.#start;
+  }
+
+  get end(): number {
+    return this.#end;
   }
 
   get value(): Uint8Array {
-    return this.block.subarray(this.start, this.end);
+    return this.#block.subarray(this.#start, this.#end);
   }
 }
 
