@@ -100,7 +100,10 @@ export class Trending {
       dropBefore(item.tiles, asOfTile - this.decay.length + 1, stride);
       const own = item.category === null || item.category === allKey ? undefined : lists.get(item.category);
       if (item.tiles.length === 0 || (!own && !all)) continue;
-      const trend = { itemId, item, rank: this.score(item.tiles, asOfTile), support: 0 };
+      const rank = this.score(item.tiles, asOfTile);
+      // Most items are on no list: nothing is made for them.
+      if (!own?.takes(rank) && !all?.takes(rank)) continue;
+      const trend = { itemId, item, rank, support: 0 };
       own?.offer(trend);
       all?.offer(trend);
     }
