@@ -33,7 +33,7 @@ export class CardFacts {
 
   /** Of a card that is new. */
   begin(card: number): void {
-    if ((card + 1) * width > this.places.length) this.places = doubled(this.places);
+    while ((card + 1) * width > this.places.length) this.places = doubled(this.places);
     this.places.fill(Number.NaN, card * width, card * width + 2);
     this.places[card * width + 2] = 0;
     this.countries.makeRoomFor(card);

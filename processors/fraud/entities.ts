@@ -124,7 +124,8 @@ export class Entities {
   }
 
   private begin(place: number): void {
-    if (place >= this.ladderOf.length) {
+    // Places may be given out to names alone, many at once: while others are restored.
+    while (place >= this.ladderOf.length) {
       this.times = doubled(this.times);
       this.ladderOf = doubled(this.ladderOf);
     }

@@ -206,6 +206,22 @@ test('[D1] a restart anywhere changes neither features nor state, whatever form 
   }
 });
 
+test('[D1] a restart loses none of many terminals, whose places their cards have named before in another order', () => {
+  const draw = random(5);
+  const features = new Features({ keysMax: 2_000 });
+  const pay = (i: number, card: string, terminal: object): void => {
+    const { terminalId: _, ...drawn } = drawnPayment(i, T0 + i * 1_000, draw);
+    features.fold({ ...drawn, ...terminal, key: card, cardId: card }, T0 + (i - 5) * 1_000);
+  };
+  for (let i = 0; i < 500; i++) pay(i, `card-${i}`, { terminalId: `terminal-${i}` });
+  // So the card that is restored first met the terminal that is restored last.
+  for (let i = 0; i < 500; i++) pay(500 + i, `card-${499 - i}`, {});
+  const restarted = new Features({ keysMax: 2_000 });
+  const saved: unknown = structuredClone(features.snapshot());
+  restarted.restore(structuredClone(saved));
+  expect(restarted.snapshot()).toEqual(saved);
+});
+
 test('the names that rules may use are those of the features, in their order', () => {
   const row = new Features({ keysMax: 10 }).fold(drawnPayment(1, T0, random(1)), -Infinity);
   expect(Object.keys(namedFeatures(row))).toEqual(featureNames);

@@ -116,7 +116,7 @@ export class Ladders {
 
   private create(currency: number): number {
     const ladder = this.unused.pop() ?? this.tiles.push(null) - 1;
-    if (2 * ladder >= this.facts.length) this.facts = doubled(this.facts);
+    while (2 * ladder >= this.facts.length) this.facts = doubled(this.facts);
     this.singles.makeRoomFor(ladder);
     this.facts[2 * ladder] = currency;
     this.facts[2 * ladder + 1] = none;

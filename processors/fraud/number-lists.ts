@@ -57,7 +57,7 @@ export class NumberLists {
 
   /** To be called before a list is used for the first time. */
   makeRoomFor(list: number): void {
-    if ((list + 1) * stride > this.facts.length) this.facts = doubled(this.facts);
+    while ((list + 1) * stride > this.facts.length) this.facts = doubled(this.facts);
   }
 
   count(list: number): number {
