@@ -1,7 +1,7 @@
 // Payments ahead of the watermark, one by one: whether one counts depends on the time as of which is asked.
 // Guarantees: those whose time is not after that are counted; they stay in fold order.
 // Redelivery: knows no ids; duplicates were dropped before.
-import { type Blocks, doubled, NumberLists } from './number-lists.ts';
+import { type Blocks, NumberLists, roomFor } from './number-lists.ts';
 import type { Others } from './others.ts';
 import { type Edges, featureLevels, type Totals } from './windows.ts';
 
@@ -152,9 +152,9 @@ class Noted {
   note(page: Float64Array, at: number): void {
     const atMs = page[at] as number;
     const other = page[at + 3] as number;
-    while (other >= this.marks.length) {
-      this.marks = doubled(this.marks);
-      this.lastMs = doubled(this.lastMs);
+    if (other >= this.marks.length) {
+      this.marks = roomFor(this.marks, other + 1);
+      this.lastMs = roomFor(this.lastMs, other + 1);
     }
     if (this.marks[other] !== this.mark) {
       this.marks[other] = this.mark;

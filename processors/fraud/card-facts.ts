@@ -3,7 +3,7 @@
 import type { Payment } from '../../events/payment.ts';
 import { Codes } from './codes.ts';
 import { type FeatureRow, placeOf } from './feature-row.ts';
-import { type Blocks, doubled, NumberLists } from './number-lists.ts';
+import { type Blocks, NumberLists, roomFor } from './number-lists.ts';
 import { kilometres } from './place.ts';
 
 const isNewCountry = placeOf('card_is_new_country');
@@ -33,7 +33,7 @@ export class CardFacts {
 
   /** Of a card that is new. */
   begin(card: number): void {
-    while ((card + 1) * width > this.places.length) this.places = doubled(this.places);
+    this.places = roomFor(this.places, (card + 1) * width);
     this.places.fill(Number.NaN, card * width, card * width + 2);
     this.places[card * width + 2] = 0;
     this.countries.makeRoomFor(card);

@@ -6,7 +6,7 @@ import { Ahead, Seen } from './ahead.ts';
 import type { Codes } from './codes.ts';
 import { Keys } from './keys.ts';
 import { Ladders, type SavedLadder } from './ladders.ts';
-import { type Blocks, doubled } from './number-lists.ts';
+import { type Blocks, roomFor } from './number-lists.ts';
 import { Others, othersMax } from './others.ts';
 import { Edges, featureLevels, type Totals } from './windows.ts';
 
@@ -125,10 +125,8 @@ export class Entities {
 
   private begin(place: number): void {
     // Places may be given out to names alone, many at once: while others are restored.
-    while (place >= this.ladderOf.length) {
-      this.times = doubled(this.times);
-      this.ladderOf = doubled(this.ladderOf);
-    }
+    this.times = roomFor(this.times, (place + 1) * timesWidth);
+    this.ladderOf = roomFor(this.ladderOf, place + 1);
     this.ahead.makeRoomFor(place);
     this.others.makeRoomFor(place);
     this.ladderOf[place] = 0;

@@ -2,7 +2,7 @@
 // Guarantees: a key is kept for 28 days of event time after its last payment; a new one beyond the limit is refused, and none with state is
 // ever put out for it; a place is given to another only when nobody remembers its key any more.
 // Redelivery: the same calls leave the same keys, in the same order.
-import { doubled } from './number-lists.ts';
+import { roomFor } from './number-lists.ts';
 
 /** How long a key that is not seen again is remembered. */
 export const rememberedMs = 28 * 86_400_000;
@@ -120,11 +120,9 @@ export class Keys {
 
   private name(key: string): number {
     const place = this.unused.pop() ?? this.names.length;
-    if (2 * place >= this.ring.length) {
-      this.ring = doubled(this.ring);
-      this.referred = doubled(this.referred);
-      this.newest = doubled(this.newest);
-    }
+    this.ring = roomFor(this.ring, 2 * (place + 1));
+    this.referred = roomFor(this.referred, place + 1);
+    this.newest = roomFor(this.newest, place + 1);
     this.names[place] = key;
     this.placeOf.set(key, place);
     this.ring[2 * place] = -1;

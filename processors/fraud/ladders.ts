@@ -3,7 +3,7 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import type { Seen } from './ahead.ts';
 import type { Codes } from './codes.ts';
-import { type Blocks, doubled, NumberLists } from './number-lists.ts';
+import { type Blocks, NumberLists, roomFor } from './number-lists.ts';
 import { type Edges, featureLevels, level28d, levelCount, tilesMs, type Totals } from './windows.ts';
 
 /** Numbers a tile: tile, count, sum, max. */
@@ -116,7 +116,7 @@ export class Ladders {
 
   private create(currency: number): number {
     const ladder = this.unused.pop() ?? this.tiles.push(null) - 1;
-    while (2 * ladder >= this.facts.length) this.facts = doubled(this.facts);
+    this.facts = roomFor(this.facts, 2 * (ladder + 1));
     this.singles.makeRoomFor(ladder);
     this.facts[2 * ladder] = currency;
     this.facts[2 * ladder + 1] = none;

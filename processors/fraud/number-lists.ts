@@ -57,7 +57,7 @@ export class NumberLists {
 
   /** To be called before a list is used for the first time. */
   makeRoomFor(list: number): void {
-    while ((list + 1) * stride > this.facts.length) this.facts = doubled(this.facts);
+    this.facts = roomFor(this.facts, (list + 1) * stride);
   }
 
   count(list: number): number {
@@ -118,9 +118,12 @@ export class NumberLists {
 
 const nothing = new Float64Array(0);
 
-/** The same with as much room again, which is 0. */
-export function doubled<T extends Int32Array | Float64Array>(numbers: T): T {
-  const larger = new (numbers.constructor as new (length: number) => T)(2 * numbers.length);
+/** The same with room for `length` at least: doubled until it is enough, which is 0 where it was not. */
+export function roomFor<T extends Int32Array | Float64Array>(numbers: T, length: number): T {
+  if (length <= numbers.length) return numbers;
+  let room = 2 * numbers.length;
+  while (room < length) room *= 2;
+  const larger = new (numbers.constructor as new (length: number) => T)(room);
   larger.set(numbers);
   return larger;
 }
