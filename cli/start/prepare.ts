@@ -1,7 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { CheckpointStore } from '../../checkpoints/store.ts';
 import type { PipelineTopics } from '../../events/topics.ts';
-import type { NewTopic, Producer } from '../../kafka/contract.ts';
 import { highestArchivedEpoch, highestOrderedEpoch } from '../../sinks/clickhouse/archived.ts';
 import { toSinkError } from '../../sinks/clickhouse/errors.ts';
 import { MigrationError, migrate } from '../../sinks/clickhouse/migrate.ts';
@@ -29,10 +28,7 @@ export async function prepare(
   const highest = Math.max(archived.incarnation, archived.epoch, await highestSnapshotEpoch(store, running));
   const epoch = chooseEpoch({ highest, archived: archived.incarnation }, infrastructure.isFreshBroker);
   context.logger.info({ epoch: epoch.current, isNew: epoch.openNew }, 'epoch');
-  const producer = await infrastructure.kafka.producer(infrastructure.gate && { gate: infrastructure.gate });
-  await createTopics(infrastructure, producer, ownTopics(context.config, running));
-  await noteEndpoints(context, producer, archived.noted);
-  await producer.close();
+  await prepareTopics(context, infrastructure, { running, noted: archived.noted });
   return epoch;
 }
 
@@ -69,23 +65,23 @@ export async function readArchived(
   }
 }
 
-/** The embedded broker makes a topic when its partitions are asked for; so do many real ones, but not as it must be. */
-async function createTopics(
-  { kafka }: Infrastructure,
-  producer: Pick<Producer, 'partitionCount'>,
-  wanted: readonly NewTopic[],
-): Promise<void> {
-  if (kafka.admin) return kafka.admin.createTopics(wanted);
-  await Promise.all(wanted.map(({ topic }) => producer.partitionCount(topic)));
-}
-
-/** An endpoint is told of what is decided from its note on: so that is there before the first decision, whatever ends this process. */
-async function noteEndpoints(
+/**
+ * The topics, and the notes of endpoints that are new: an endpoint is told of what is decided from its note on, so that is there before
+ * the first decision, whatever ends this process.
+ */
+async function prepareTopics(
   { config, clock }: RunContext,
-  producer: Pick<Producer, 'partitionCount' | 'send'>,
-  noted: ReadonlySet<string>,
+  { kafka, gate }: Infrastructure,
+  { running, noted }: Pick<PrepareOptions, 'running'> & Pick<Archived, 'noted'>,
 ): Promise<void> {
-  const unknown = config.webhooks.endpoints.filter(({ name }) => !noted.has(name));
-  for (const { name } of unknown)
+  const wanted = ownTopics(config, running);
+  const added = config.webhooks.endpoints.filter(({ name }) => !noted.has(name));
+  if (kafka.admin) await kafka.admin.createTopics(wanted);
+  if (kafka.admin && added.length === 0) return;
+  const producer = await kafka.producer(gate && { gate });
+  // The embedded broker makes a topic when its partitions are asked for; so do many real ones, but not as it must be.
+  if (!kafka.admin) await Promise.all(wanted.map(({ topic }) => producer.partitionCount(topic)));
+  for (const { name } of added)
     await publishNote(producer, { endpoint: name, note: 'added', webhookId: '', atMs: clock.nowMs() });
+  await producer.close();
 }
