@@ -89,6 +89,32 @@ export function membershipSuite(given: () => Bench): void {
     expect(given().kafka.isAnyLeftBehind()).toBe(false);
   }, 120_000);
 
+  test('one that has no partition and leaves is not waited for', async () => {
+    const topic = await createTopic();
+    const join = async (): Promise<{ member: Membership; owned: ReturnType<typeof tracker> }> => {
+      const owned = tracker();
+      const member = await given().kafka.membership({ groupId: `group-${topic}`, topics: [topic], kind: 'group' });
+      await member.start(owned.handlers);
+      return { member, owned };
+    };
+    const members = [await join()];
+    for (let i = 0; i < 4; i++) members.push(await join());
+    const countOf = (): number[] => members.map(({ owned }) => owned.list().length).sort();
+    await until(() => countOf().join() === '0,1,1,1,1', 'four have one, the fifth none', 60_000);
+    const [idle] = members.splice(
+      members.findIndex(({ owned }) => owned.list().length === 0),
+      1,
+    );
+    await idle?.member.close();
+    const [leaving] = members.splice(0, 1);
+    const [gone] = leaving?.owned.list() ?? [];
+    await leaving?.member.close();
+    const isTaken = (): boolean => members.some(({ owned }) => gone !== undefined && owned.list().includes(gone));
+    // A member that only went silent is waited for until its session ends, 20 s later.
+    await until(isTaken, 'another has its partition', 12_000);
+    await Promise.all(members.map(({ member }) => member.close()));
+  }, 120_000);
+
   test('closes while a commit is on its way', async () => {
     const topic = await createTopic();
     const member = await given().kafka.membership({ groupId: `group-${topic}`, topics: [topic], kind: 'solo' });

@@ -49,6 +49,8 @@ export interface NativeConsumer extends NativeClient {
   setDefaultConsumeTimeout(timeoutMs: number): void;
   consume(count: number, callback: NativeCallback<readonly NativeMessage[]>): unknown;
   subscribe(topics: readonly string[]): unknown;
+  unsubscribe(): unknown;
+  subscription(): readonly string[];
   incrementalAssign(partitions: readonly NativePartition[]): unknown;
   incrementalUnassign(partitions: readonly NativePartition[]): unknown;
   pause(partitions: readonly NativePartition[]): unknown;

@@ -35,6 +35,7 @@ export function startGroup(
         setTimeout(() => decline(partitions, triesLeft - 1), declineEveryMs).unref();
     }
   };
+  const told = new Set<string>();
   const assign = (partitions: readonly NativePartition[]): void => {
     try {
       client.incrementalAssign(partitions);
@@ -44,13 +45,17 @@ export function startGroup(
     }
     if (partitions.length === 0 || isClosing()) return;
     client.pause(partitions);
-    for (const tp of partitions) owned.add(topicPartitionName(tp));
+    for (const tp of partitions) {
+      owned.add(topicPartitionName(tp));
+      told.add(topicPartitionName(tp));
+    }
     handlers.assigned(partitions);
   };
   const revoke = (partitions: readonly NativePartition[]): void => {
     const isLost = client.assignmentLost?.() === true;
     for (const tp of partitions) owned.delete(topicPartitionName(tp));
-    if (partitions.length > 0) handlers.revoked(partitions, isLost ? 'lost' : 'revoked');
+    const known = partitions.filter((tp) => told.delete(topicPartitionName(tp)));
+    if (known.length > 0) handlers.revoked(known, isLost ? 'lost' : 'revoked');
     client.incrementalUnassign(partitions);
   };
   client.subscribe(topics);
@@ -66,6 +71,31 @@ export function startGroup(
     }
   };
 }
+
+/**
+ * To be called before a member without partitions disconnects, while it is still served: such a one tells the broker
+ * nothing when it ends, and the others would wait for it until its session is over. What it is given meanwhile goes
+ * back untold. It leaves after the rebalance that it is in, and only once its first request to join was answered: till
+ * then it has no name to leave by.
+ */
+export async function leaveUnassigned(
+  { clock }: KafkaContext,
+  client: NativeConsumer,
+  startedMs: number,
+): Promise<void> {
+  try {
+    await clock.sleep(Math.max(0, startedMs + firstAnswerMs - clock.nowMs()));
+    client.unsubscribe();
+    for (const sinceMs = clock.nowMs(); client.subscription().length > 0; await clock.sleep(leaveCheckMs))
+      if (clock.nowMs() - sinceMs > leaveMaxMs) return;
+  } catch {
+    // Not connected: nobody waits for it.
+  }
+}
+
+const firstAnswerMs = 500;
+const leaveCheckMs = 20;
+const leaveMaxMs = 3_000;
 
 const declineTries = 100;
 const declineEveryMs = 20;

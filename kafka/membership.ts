@@ -18,15 +18,19 @@ import {
 } from './connection.ts';
 import type { NativeConfig, NativeConsumer, NativePartition } from './driver.ts';
 import { kafkaError } from './errors.ts';
-import { startGroup } from './membership-group.ts';
+import { leaveUnassigned, startGroup } from './membership-group.ts';
 
 const queryTimeoutMs = 5_000;
 /** For a commit that is under way to be answered: without, it costs a repetition. */
 const lastCommitMs = 3_000;
-const disconnectTimeoutMs = 5_000;
+const servedTimeoutMs = 5_000;
+/** The broker answers a leave only after the join before it; the library waits 5 s for it, and then ends without. */
+const disconnectTimeoutMs = 8_000;
 const sessionMs = 20_000;
 /** Shorter ones never assign anything there. */
 const embeddedSessionMs = 6_000;
+/** Members hear of a rebalance by it: whoever joins waits that long for the others. */
+const heartbeatMs = 1_000;
 const servePollMs = 100;
 /** Alone there is nobody to be heard by: only what commits answer, which is looked for by itself. */
 const soloPollMs = 1_000;
@@ -50,7 +54,7 @@ export async function openMembership(context: KafkaContext, options: MembershipO
     'enable.auto.offset.store': false,
     'partition.assignment.strategy': 'cooperative-sticky',
     'session.timeout.ms': sessionTimeoutMs,
-    'heartbeat.interval.ms': Math.min(context.isEmbedded ? 1_000 : 3_000, Math.floor(sessionTimeoutMs / 4)),
+    'heartbeat.interval.ms': Math.min(heartbeatMs, Math.floor(sessionTimeoutMs / 4)),
     'queued.max.messages.kbytes': 64,
     offset_commit_cb: (error: unknown) => callbacks.committed(error),
     ...(options.kind === 'group'
@@ -77,6 +81,8 @@ class Member implements Membership {
   readonly #committer: Committer;
   readonly #owned = new Set<string>();
   #handlers: MembershipHandlers | undefined;
+  /** When it asked to join a group. */
+  #startedMs: number | null = null;
   #rebalance: Rebalanced = () => {};
   #serveTimer: NodeJS.Timeout | undefined;
   #commitPollMs = commitPollMs;
@@ -99,6 +105,7 @@ class Member implements Membership {
     this.#handlers = handlers;
     if (this.kind === 'solo') return this.#takeAll();
     const isClosing = (): boolean => this.#closing !== undefined;
+    this.#startedMs = this.#context.clock.nowMs();
     this.#rebalance = startGroup(this.#context, this.#client, this.#options.topics, {
       owned: this.#owned,
       handlers,
@@ -142,13 +149,15 @@ class Member implements Membership {
   async #close(): Promise<void> {
     clearTimeout(this.#growthTimer);
     await settlesWithin(lastCommitMs, this.#committer.idle());
+    if (this.#startedMs !== null && this.#owned.size === 0)
+      await leaveUnassigned(this.#context, this.#client, this.#startedMs);
     this.#isLeaving = true;
     clearTimeout(this.#serveTimer);
     this.#owned.clear();
     const what = `membership ${this.#options.groupId}`;
     // Beside a `consume` a `disconnect` may crash.
-    if (!(await settlesWithin(disconnectTimeoutMs, this.#serving ?? Promise.resolve())))
-      return leaveBehind(this.#context, what, disconnectTimeoutMs);
+    if (!(await settlesWithin(servedTimeoutMs, this.#serving ?? Promise.resolve())))
+      return leaveBehind(this.#context, what, servedTimeoutMs);
     await disconnectBounded(this.#context, what, disconnectTimeoutMs, (done) => this.#client.disconnect(done));
   }
 
