@@ -2,7 +2,7 @@ import { Admin as Client } from '@platformatic/kafka';
 import { topicPartitionName, type RecordBatch, type TopicPartition } from '../sources/source.ts';
 import { KafkaError, type Admin, type NewTopic } from './contract.ts';
 import type { KafkaContext } from './connection.ts';
-import { linkError, securityOf } from './direct/link.ts';
+import { linkError, securityOf } from './direct/security.ts';
 import { kafkaError } from './errors.ts';
 
 const requestTimeoutMs = 10_000;

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { messageOf } from '../contract.ts';
 import { scanBatches } from './batches.ts';
 import { BatchWriter } from './batch-writer.ts';
+import { MemoryPool } from './memory-pool.ts';
 import { toRecordBatch } from './records.ts';
 import { encodeBatch } from './log-batch-suite.ts';
 
@@ -19,7 +20,7 @@ const message = fc.record({
 test('a batch is read back as it was written, whatever is in it', () => {
   fc.assert(
     fc.property(fc.array(message, { minLength: 1, maxLength: 40 }), (messages) => {
-      const writer = new BatchWriter(64);
+      const writer = new BatchWriter(64, new MemoryPool(1e6));
       for (const { timestampMs, ...rest } of messages) writer.append({ ...tp, ...rest }, timestampMs);
       const sealed = writer.seal(identity, 12);
       const scanned = scanBatches(
@@ -51,7 +52,7 @@ test('a message of text and a part of a block is the same record as its bytes', 
   });
   fc.assert(
     fc.property(fc.array(text, { minLength: 1, maxLength: 40 }), (messages) => {
-      const [writer, expected] = [new BatchWriter(64), new BatchWriter(64)];
+      const [writer, expected] = [new BatchWriter(64, new MemoryPool(1e6)), new BatchWriter(64, new MemoryPool(1e6))];
       for (const { key, value, before, timestampMs } of messages) {
         const block = Buffer.concat([Buffer.alloc(before, 1), value, Buffer.from('rest')]);
         const out = { topic: 't', key, block, start: before, end: before + value.length };
@@ -65,7 +66,7 @@ test('a message of text and a part of a block is the same record as its bytes', 
 });
 
 test('the header says who wrote it, the place of its first record in his line, and its times', () => {
-  const writer = new BatchWriter(64);
+  const writer = new BatchWriter(64, new MemoryPool(1e6));
   for (const timestampMs of [1_700_000_000_500, 1_700_000_000_000])
     writer.append({ ...tp, key: null, value: Buffer.from('v') }, timestampMs);
   const sealed = writer.seal(identity, 12);

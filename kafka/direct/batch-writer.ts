@@ -1,5 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
 import type { OutMessage, OutText } from '../contract.ts';
+import type { MemoryPool } from './memory-pool.ts';
 
 /** Who produces: what a broker drops repetitions by. */
 export interface ProducerIdentity {
@@ -11,25 +12,27 @@ export interface ProducerIdentity {
 const { copy: copyBytes } = Buffer.prototype;
 const headerBytes = 61;
 const noTimestampYet = -1;
+const released = Buffer.alloc(0);
 const none: readonly (readonly [Uint8Array, Uint8Array])[] = [];
 
 /** One record batch of the log (format v2, no codec), filled record by record: keys and values are copied in, nothing else is made. */
 export class BatchWriter {
   count = 0;
+  readonly #memory: MemoryPool;
   #bytes: Buffer;
   #at = headerBytes;
   #baseTimestampMs = noTimestampYet;
   #maxTimestampMs = noTimestampYet;
 
-  /** `spare`: memory that nobody uses any more. */
-  constructor(bytesAtFirst: number, spare?: Buffer) {
-    const least = Math.max(2 * headerBytes, bytesAtFirst);
-    this.#bytes = spare && spare.length >= least ? spare : Buffer.allocUnsafeSlow(least);
+  constructor(bytesAtFirst: number, memory: MemoryPool) {
+    this.#memory = memory;
+    this.#bytes = memory.take(Math.max(2 * headerBytes, bytesAtFirst));
   }
 
-  /** For the next batch, once nobody needs this one. */
-  get memory(): Buffer {
-    return this.#bytes;
+  /** Gives its memory back: neither it nor what `seal` gave may be used after that. */
+  release(): void {
+    this.#memory.give(this.#bytes);
+    this.#bytes = released;
   }
 
   /** Bytes of the batch as it is now. */
@@ -127,8 +130,9 @@ export class BatchWriter {
 
   #makeRoom(more: number): void {
     if (this.#at + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#at + more));
+    const larger = this.#memory.take(Math.max(2 * this.#bytes.length, this.#at + more));
     this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#memory.give(this.#bytes);
     this.#bytes = larger;
   }
 }

@@ -5,9 +5,9 @@ import { systemClock } from '../../telemetry/clock.ts';
 import type { KafkaContext } from '../connection.ts';
 import { createStreamSet } from '../reader-set.ts';
 import type { Cluster } from './cluster.ts';
-import { AnswerPool } from './answers.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { encodeBatch } from './log-batch-suite.ts';
+import { MemoryPool } from './memory-pool.ts';
 import { DirectStream, type DirectStreamOwner } from './stream.ts';
 
 const tp = { topic: 'payments', partition: 0 };
@@ -28,7 +28,7 @@ function openLoop() {
   const loop = new FetchLoop(broker, {
     ...{ context, streams, checksCrc: true, limits: { waitMs: 5, bytesMax: 1e6, partitionBytesMax: 1e6 }, gatherMs: 0 },
     cluster: { availability, link: () => Promise.resolve(link) } as unknown as Cluster,
-    ...{ outOfRange: () => {}, leaderless: () => {}, unreadable: () => {}, answers: new AnswerPool(1e6) },
+    ...{ outOfRange: () => {}, leaderless: () => {}, unreadable: () => {}, memory: new MemoryPool(1e6) },
   });
   const owner: DirectStreamOwner = {
     ...{ queueBytesMax: 1e6, holesAreLoss: false, isAvailable: () => true, drained: () => {}, read: () => {} },

@@ -4,10 +4,11 @@ import { KafkaError } from '../contract.ts';
 import { kafkaError, nativeCode, sourceError } from '../errors.ts';
 import type { StreamSet } from '../reader-set.ts';
 import { Asking } from './asking.ts';
-import type { Answer, AnswerPool } from './answers.ts';
+import { Answer } from './answers.ts';
 import { BatchError, scanBatches } from './batches.ts';
 import type { Cluster } from './cluster.ts';
 import { codecName, isCodecRead } from './codecs.ts';
+import type { MemoryPool } from './memory-pool.ts';
 import type { DirectStream } from './stream.ts';
 import { api, readFetch, writeFetch, type FetchedPartition, type FetchLimits, type FetchQuestion } from './wire.ts';
 
@@ -16,7 +17,7 @@ export interface FetchLoopOptions {
   readonly cluster: Cluster;
   readonly streams: StreamSet<DirectStream>;
   readonly limits: FetchLimits;
-  readonly answers: AnswerPool;
+  readonly memory: MemoryPool;
   /** With the embedded broker: from hearing of a record to asking for it. */
   readonly gatherMs: number;
   readonly checksCrc: boolean;
@@ -87,7 +88,7 @@ export class FetchLoop {
         const { cluster } = this.#options;
         const link = await cluster.link(this.#broker);
         const questions = new Map(asked.map((stream) => [stream, questionOf(stream)]));
-        const answer = this.#options.answers.answer();
+        const answer = new Answer(this.#options.memory);
         const write = (writer: Writer): Writer => writeFetch(writer, [...questions.values()], this.#limits);
         const bytes = await link.request(api.fetch, write, answer.room);
         this.#deliver(bytes, questions, answer);

@@ -1,22 +1,28 @@
-import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { Connection, Writer, type ConnectionOptions } from '@platformatic/kafka';
+import type { Socket } from 'node:net';
+import { Writer } from '@platformatic/kafka';
 import type { KafkaSecurity } from '../connection.ts';
-import { KafkaError, type KafkaErrorCode } from '../contract.ts';
+import { KafkaError } from '../contract.ts';
+import { AnswerFrames, type AnswerTaker } from './answer-frames.ts';
+import { linkError } from './security.ts';
+import { openSocket, type BrokerSocket } from './socket.ts';
 
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
+export interface Api {
+  readonly key: number;
+  readonly version: number;
+}
+
 /** A connection to one broker: requests out, the bytes of their answers back. */
 export interface Link {
-  /** Rejects with a `KafkaError`; the link is then of no further use. `room`: memory for an answer that comes in pieces. */
-  request(
-    api: { readonly key: number; readonly version: number },
-    write: (writer: Writer) => Writer,
-    room?: (length: number) => Buffer,
-  ): Promise<Buffer>;
+  /**
+   * Rejects with a `KafkaError`; the link is then of no further use. What was written is not copied, so it may not change before
+   * an answer has come. `room`: memory for the answer.
+   */
+  request(api: Api, write: (writer: Writer) => Writer, room?: (length: number) => Buffer): Promise<Buffer>;
   isOpen(): boolean;
   close(): Promise<void>;
 }
@@ -28,125 +34,146 @@ export interface LinkOptions {
   readonly requestTimeoutMs: number;
 }
 
-const connectTimeoutMs = 5_000;
-
 /** Connects and logs in. Rejects with `kafka_not_authorised` where the broker refuses the login. */
-export async function openLink({ host, port }: Address, options: LinkOptions): Promise<Link> {
-  const connection = new Connection(options.clientId, {
-    connectTimeout: connectTimeoutMs,
-    requestTimeout: options.requestTimeoutMs,
-    maxInflights: 4,
-    ...securityOf(options.security, host),
-  });
-  const where = `${host}:${port}`;
-  // What fails is told by the calls below; without a listener an error event would end the process.
-  connection.on('error', () => {});
-  try {
-    await connection.connect(host, port);
-  } catch (error) {
-    throw linkError(error, `connect to ${where}`);
+export async function openLink(address: Address, options: LinkOptions): Promise<Link> {
+  const link = new BrokerLink(`${address.host}:${address.port}`, options);
+  link.begin(await openSocket(address, { ...options, frames: link.frames, broken: (error) => link.giveUp(error) }));
+  return link;
+}
+
+interface Asked {
+  readonly room: (length: number) => Buffer;
+  readonly resolve: (answer: Buffer) => void;
+  readonly reject: (error: KafkaError) => void;
+  readonly timer: NodeJS.Timeout;
+  readonly doing: string;
+}
+
+/** Ids from here on are ours; the library, where it logs in, counts from 1. */
+const firstId = 2 ** 30;
+const idEnd = 2 ** 31;
+/** What is shorter is put together: a part costs the socket more than its copy. */
+const partBytesMin = 4_096;
+
+class BrokerLink implements Link {
+  readonly frames: AnswerFrames;
+  readonly #where: string;
+  readonly #options: LinkOptions;
+  readonly #asked = new Map<number, Asked>();
+  #open: BrokerSocket | null = null;
+  #isBroken = false;
+  #nextId = firstId;
+
+  constructor(where: string, options: LinkOptions) {
+    this.#where = where;
+    this.#options = options;
+    const taker: AnswerTaker = {
+      room: (id, length) => (this.#asked.get(id)?.room ?? this.#roomOfOthers(id))?.(length) ?? null,
+      whole: (id, answer) => this.#whole(id, answer),
+    };
+    this.frames = new AnswerFrames(taker);
   }
-  let isBroken = false;
-  /** The library loses its place among the answers when one comes after its time: nothing more is to be read from it. */
-  const giveUp = (): void => {
-    isBroken = true;
-    connection.socket?.destroy();
-  };
-  return {
-    request: ({ key, version }, write, room = Buffer.allocUnsafe) =>
-      new Promise((resolve, reject) => {
-        if (isBroken) return reject(new KafkaError('kafka_unavailable', `request ${key} to ${where}: given up`));
-        const parse = (_id: number, _key: number, _version: number, reader: AnswerReader): Buffer =>
-          bytesOf(reader, room);
-        connection.send(
-          key,
-          version,
-          () => write(Writer.create()),
-          parse as never,
-          false,
-          false,
-          (error, bytes) => {
-            if (!error) return resolve(bytes as Buffer);
-            giveUp();
-            reject(linkError(error, `request ${key} to ${where}`));
-          },
-        );
-      }),
-    isOpen: () => !isBroken && connection.isConnected(),
-    close: async () => {
-      const closed = connection.close();
-      // What was not written yet is not waited for: the other side may not read any more.
-      connection.socket?.destroy();
-      await closed;
-    },
-  };
-}
 
-/** The answer after its header, in one piece. */
-interface AnswerReader {
-  readonly buffer: { readonly buffers: readonly Buffer[]; readonly length: number } | Buffer;
-  readonly position: number;
-}
-
-function bytesOf({ buffer, position }: AnswerReader, room: (length: number) => Buffer): Buffer {
-  if (Buffer.isBuffer(buffer)) return buffer.subarray(position);
-  const [first] = buffer.buffers;
-  if (first && buffer.buffers.length === 1) return first.subarray(position);
-  const bytes = room(buffer.length - position);
-  let at = -position;
-  for (const piece of buffer.buffers) {
-    if (at >= 0) piece.copy(bytes, at);
-    else if (at + piece.length > 0) piece.copy(bytes, 0, -at);
-    at += piece.length;
+  begin(open: BrokerSocket): void {
+    this.#open = open;
+    if (this.#isBroken) void open.close();
+    const over = (): void => this.giveUp(new Error('the connection was closed'));
+    open.socket.on('error', (error) => this.giveUp(error));
+    open.socket.on('end', over);
+    open.socket.on('close', over);
+    if (open.socket.destroyed) over();
   }
-  return bytes;
-}
 
-/** TLS and login as the library takes them. */
-export function securityOf(security: KafkaSecurity | undefined, host: string): ConnectionOptions {
-  if (!security) return {};
-  const { protocol, mechanism = 'PLAIN', username, password, caFile, certificateFile, keyFile, keyPassword } = security;
-  const file = (name: 'ca' | 'cert' | 'key', path: string | undefined) => path && { [name]: readFileSync(path) };
-  const tls = {
-    ...file('ca', caFile),
-    ...file('cert', certificateFile),
-    ...file('key', keyFile),
-    ...(keyPassword && { passphrase: keyPassword }),
-  };
-  return {
-    ...(protocol.endsWith('ssl') && { tls, tlsServerName: isIP(host) === 0 }),
-    ...(protocol.startsWith('sasl') && {
-      sasl: { mechanism, ...(username && { username }), ...(password && { password }) },
-    }),
-  };
-}
-
-/** Node's and OpenSSL's words for a certificate that is not trusted, or a TLS that the other side does not speak. */
-const tlsRefusals: ReadonlySet<string> = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_HAS_EXPIRED',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'ERR_SSL_WRONG_VERSION_NUMBER',
-]);
-
-/** By the library's own codes, never by message text. */
-const codes: Readonly<Record<string, KafkaErrorCode>> = {
-  PLT_KFK_AUTHENTICATION: 'kafka_not_authorised',
-  PLT_KFK_NETWORK: 'kafka_unavailable',
-  PLT_KFK_TIMEOUT: 'kafka_timed_out',
-};
-
-/** Of the library's errors that are not the broker's own word. */
-export function linkError(error: unknown, doing: string): KafkaError {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as Error & { code?: string };
-    if (code === 'PLT_KFK_AUTHENTICATION' || tlsRefusals.has(code ?? ''))
-      return new KafkaError('kafka_not_authorised', `${doing}: ${at.message}`, { cause: error });
+  request(api: Api, write: (writer: Writer) => Writer, room = Buffer.allocUnsafe): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const doing = `request ${api.key} to ${this.#where}`;
+      const socket = this.#open?.socket;
+      if (this.#isBroken || !socket) return reject(new KafkaError('kafka_unavailable', `${doing}: given up`));
+      const id = this.#nextId;
+      this.#nextId = id + 1 === idEnd ? firstId : id + 1;
+      const parts = partsOf(headOf(api, id, this.#options.clientId), write(Writer.create()).buffers);
+      const timer = setTimeout(() => this.#late(id), this.#options.requestTimeoutMs);
+      this.#asked.set(id, { room, resolve, reject, timer, doing });
+      send(socket, parts);
+    });
   }
-  const { code = '' } = (error ?? {}) as { code?: string };
-  const text = error instanceof Error ? error.message : String(error);
-  return new KafkaError(codes[code] ?? 'kafka_unavailable', `${doing}: ${text}`, { cause: error });
+
+  isOpen(): boolean {
+    return !this.#isBroken;
+  }
+
+  async close(): Promise<void> {
+    this.giveUp(new Error('closed'));
+    await this.#open?.close();
+  }
+
+  /** The place among the answers is lost, or nobody answers: nothing more is to be asked here. */
+  giveUp(error: unknown): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    for (const { reject, timer, doing } of this.#asked.values()) {
+      clearTimeout(timer);
+      reject(linkError(error, doing));
+    }
+    this.#asked.clear();
+    void this.#open?.close();
+  }
+
+  #late(id: number): void {
+    const late = this.#asked.get(id);
+    this.#asked.delete(id);
+    late?.reject(new KafkaError('kafka_timed_out', `${late.doing}: no answer in time`));
+    this.giveUp(new Error('an answer did not come in time'));
+  }
+
+  #roomOfOthers(id: number): ((length: number) => Buffer) | undefined {
+    return this.#open?.others && id < firstId ? Buffer.allocUnsafe : undefined;
+  }
+
+  #whole(id: number, answer: Buffer): void {
+    const asked = this.#asked.get(id);
+    if (!asked) return this.#open?.others?.(id, answer);
+    this.#asked.delete(id);
+    clearTimeout(asked.timer);
+    asked.resolve(answer);
+  }
+}
+
+/** Request header v1 behind room for the length. */
+function headOf({ key, version }: Api, id: number, clientId: string): Buffer {
+  const client = Buffer.from(clientId);
+  const head = Buffer.allocUnsafe(14 + client.length);
+  head.writeInt16BE(key, 4);
+  head.writeInt16BE(version, 6);
+  head.writeInt32BE(id, 8);
+  head.writeInt16BE(client.length, 12);
+  client.copy(head, 14);
+  return head;
+}
+
+/** The whole request: what is short put together, what is long as it is. */
+function partsOf(head: Buffer, pieces: readonly Buffer[]): readonly Buffer[] {
+  const parts: Buffer[] = [];
+  let short = [head];
+  let length = head.length - 4;
+  for (const piece of pieces) {
+    length += piece.length;
+    if (piece.length < partBytesMin) {
+      short.push(piece);
+      continue;
+    }
+    if (short.length > 0) parts.push(Buffer.concat(short));
+    parts.push(piece);
+    short = [];
+  }
+  if (short.length > 0) parts.push(Buffer.concat(short));
+  parts[0]?.writeInt32BE(length, 0);
+  return parts;
+}
+
+/** All by one call of the system. */
+function send(socket: Socket, parts: readonly Buffer[]): void {
+  if (parts.length > 1) socket.cork();
+  for (const part of parts) socket.write(part);
+  if (parts.length > 1) socket.uncork();
 }

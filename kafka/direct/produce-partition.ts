@@ -2,6 +2,7 @@ import type { TopicPartition } from '../../sources/source.ts';
 import type { OutText } from '../contract.ts';
 import type { OutItem, SendCall } from '../producer-lanes.ts';
 import { BatchWriter, type ProducerIdentity } from './batch-writer.ts';
+import type { MemoryPool } from './memory-pool.ts';
 
 /** A broker takes 1 MB by default; a message that is larger by itself goes alone, and the broker says what it thinks of it. */
 const batchBytesMax = 1_000_000;
@@ -41,10 +42,10 @@ export class ProducePartition implements TopicPartition {
   readonly #line: Batch[] = [];
   #nextSequence = 0;
   #bytesAtFirst = batchBytesAtFirst;
-  /** The memory of a batch that is acknowledged: requests hold copies. */
-  #spare: Buffer | undefined;
+  readonly #memory: MemoryPool;
 
-  constructor({ topic, partition }: TopicPartition) {
+  constructor({ topic, partition }: TopicPartition, memory: MemoryPool) {
+    this.#memory = memory;
     this.topic = topic;
     this.partition = partition;
   }
@@ -71,8 +72,7 @@ export class ProducePartition implements TopicPartition {
   #batchFor(bytes: number): Batch {
     const last = this.#line.at(-1);
     if (last && !last.sealed && last.writer.size + bytes <= batchBytesMax) return last;
-    const batch = { writer: new BatchWriter(this.#bytesAtFirst, this.#spare), parts: [], sealed: null };
-    this.#spare = undefined;
+    const batch = { writer: new BatchWriter(this.#bytesAtFirst, this.#memory), parts: [], sealed: null };
     this.#line.push(batch);
     return batch;
   }
@@ -104,11 +104,14 @@ export class ProducePartition implements TopicPartition {
     return first.sealed;
   }
 
-  /** The first batch is acknowledged: what was in it. */
+  /**
+   * The first batch is acknowledged: what was in it. Its memory is for others from here on: the broker that answers has read all of it, and a
+   * connection on which it was sent before, in vain, was given up with all that it had not written.
+   */
   acknowledged(): readonly OutPart[] {
     const first = this.#line.shift();
     if (!first) return [];
-    this.#spare = first.writer.memory;
+    first.writer.release();
     return first.parts;
   }
 }

@@ -9,12 +9,15 @@ import type { Lanes, OutItem, SendCall } from '../producer-lanes.ts';
 import type { ProducerOptions } from '../producer.ts';
 import type { ProducerIdentity } from './batch-writer.ts';
 import { openCluster, type Cluster } from './cluster.ts';
+import { MemoryPool } from './memory-pool.ts';
 import { ProducePartition } from './produce-partition.ts';
 import { ProduceQueue } from './produce-queue.ts';
 import { identify, ProduceLeaders } from './produce-leaders.ts';
 import { produceApi, readProduce, writeProduce, type Produced } from './wire-produce.ts';
 
 const requestBytesMax = 8 * 1024 * 1024;
+/** Memory of requests that is kept to be used again. */
+const freeBytesMax = 16 * 1024 * 1024;
 /** So much for one partition does not linger. */
 const lingerBytesMax = 128 * 1024;
 const brokerTimeoutMs = 20_000;
@@ -42,6 +45,7 @@ class DirectProducer implements Producer {
   readonly #partitions = new Map<string, (ProducePartition | undefined)[]>();
   readonly #sentTotal;
   readonly #pendingGauge;
+  readonly #memory = new MemoryPool(freeBytesMax);
   readonly #sending = new Set<number>();
   #failure: KafkaError | null = null;
   #closing: Promise<void> | undefined;
@@ -168,7 +172,7 @@ class DirectProducer implements Producer {
   #partitionOf(topic: string, partition: number): ProducePartition {
     let partitions = this.#partitions.get(topic);
     if (!partitions) this.#partitions.set(topic, (partitions = []));
-    return (partitions[partition] ??= new ProducePartition({ topic, partition }));
+    return (partitions[partition] ??= new ProducePartition({ topic, partition }, this.#memory));
   }
 
   #all(): readonly ProducePartition[] {

@@ -5,10 +5,10 @@ import { sourceError } from '../errors.ts';
 import { judgeRange } from '../reader-range.ts';
 import { createStreamSet, type StreamSet } from '../reader-set.ts';
 import { judgeIncarnation, watchTopics } from '../topic-watch.ts';
-import { AnswerPool } from './answers.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { Leaders } from './leaders.ts';
+import { MemoryPool } from './memory-pool.ts';
 import { DirectStream, type DirectStreamOwner } from './stream.ts';
 import { offsetKind } from './wire.ts';
 
@@ -43,7 +43,7 @@ class DirectReader implements Source {
   readonly #streams: StreamSet<DirectStream> = createStreamSet<DirectStream>();
   readonly #loops = new Map<number, { readonly loop: FetchLoop; readonly done: Promise<void> }>();
   readonly #leaders: Leaders;
-  readonly #answers = new AnswerPool(freeBytesMax);
+  readonly #memory = new MemoryPool(freeBytesMax);
   readonly #owner: DirectStreamOwner;
   readonly #watch: { stop(): void };
   #other: Promise<Source> | undefined;
@@ -131,7 +131,7 @@ class DirectReader implements Source {
         cluster: this.#cluster,
         streams: this.#streams,
         checksCrc: true,
-        answers: this.#answers,
+        memory: this.#memory,
       },
       limits: {
         waitMs: fetchWaitMs,

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import type { SendCall } from '../producer-lanes.ts';
+import { MemoryPool } from './memory-pool.ts';
+import { ProducePartition } from './produce-partition.ts';
+
+const identity = { producerId: 7n, producerEpoch: 0 };
+const call: SendCall = { left: 1, sent: [], resolve: () => {}, reject: () => {} };
+
+/** What is given back is overwritten at once. */
+class PoisonedPool extends MemoryPool {
+  override give(memory: Buffer): void {
+    super.give(memory.fill(0xdd));
+  }
+}
+
+test('a batch that is sent again has the same bytes, however many are filled and grown beside it, until it is acknowledged', () => {
+  const memory = new PoisonedPool(1 << 24);
+  const partitions = [0, 1].map((partition) => new ProducePartition({ topic: 't', partition }, memory));
+  const [first, second] = partitions as [ProducePartition, ProducePartition];
+  const fill = (partition: ProducePartition, letter: number, records: number): void => {
+    const block = Buffer.alloc(3_000, letter);
+    for (let i = 0; i < records; i++)
+      partition.appendText({ topic: 't', key: 'k', block, start: 0, end: block.length }, 1_000, call, 3_100);
+  };
+  fill(first, 1, 100);
+  first.isDue = true;
+  const sealed = first.first(identity);
+  const bytes = Buffer.from(sealed);
+  for (let round = 0; round < 5; round++) {
+    fill(first, 2 + round, 200);
+    fill(second, 9, 200);
+    second.isDue = true;
+    second.first(identity);
+    second.acknowledged();
+    expect(first.first(identity)).toBe(sealed);
+    expect(sealed.equals(bytes)).toBe(true);
+  }
+  first.acknowledged();
+  const next = first.first(identity);
+  expect(next.readInt32BE(53)).toBe(100); // sequence: after those that were sent
+  expect(next.equals(sealed)).toBe(false);
+});
