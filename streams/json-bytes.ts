@@ -1,10 +1,9 @@
 // JSON written as bytes, without a text in between: for results that are large and many.
 // Guarantees: `number` and `text` write exactly what `JSON.stringify` gives, in UTF-8.
 // Redelivery: no state but the room that is left in its block of memory.
+import { type Block, Blocks, blockBytes } from './blocks.ts';
 import { putFraction } from './json-number.ts';
 
-/** Several values share a block: a buffer of its own for each would cost more than writing it. */
-const blockBytes = 65_536;
 /** Below, a loop is faster than `set`. */
 const loopBytes = 48;
 /** Characters of a number at most. */
@@ -18,8 +17,10 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 export class JsonBytes {
-  private bytes = newBlock(blockBytes);
-  private view = new DataView(this.bytes.buffer);
+  private readonly blocks = new Blocks();
+  private memory = this.blocks.take(blockBytes);
+  private bytes = this.memory.bytes;
+  private view = this.memory.view;
   /** Where the value that is being written began, and where it goes on. */
   private from = 0;
   private at = 0;
@@ -123,13 +124,14 @@ export class JsonBytes {
 
   /** What was written since the last call. It stays as it is; keeping it keeps its block. */
   take(): Uint8Array {
-    const { block, start } = this;
-    return block.subarray(start, this.cut());
+    const { bytes, start } = this;
+    this.memory.hold();
+    return bytes.subarray(start, this.cut());
   }
 
-  /** The memory that holds what was written since the last `take` or `cut`, from `start` on. */
-  get block(): Uint8Array {
-    return this.bytes;
+  /** The memory that holds what was written since the last `take` or `cut`, from `start` on; written anew unless it is held. */
+  get block(): Block {
+    return this.memory;
   }
 
   get start(): number {
@@ -179,10 +181,13 @@ export class JsonBytes {
 
   private makeRoom(length: number): void {
     if (this.at + length <= this.bytes.length) return;
-    const begun = this.bytes.subarray(this.from, this.at);
-    this.bytes = newBlock(Math.max(blockBytes, 2 * (begun.length + length)));
-    this.view = new DataView(this.bytes.buffer);
+    const full = this.memory;
+    const begun = full.bytes.subarray(this.from, this.at);
+    this.memory = this.blocks.take(begun.length + length <= blockBytes ? blockBytes : 2 * (begun.length + length));
+    this.bytes = this.memory.bytes;
+    this.view = this.memory.view;
     this.bytes.set(begun);
+    full.release();
     this.at = begun.length;
     this.from = 0;
   }
@@ -216,8 +221,6 @@ export function fieldNames(names: readonly string[], isFlag: (name: string) => b
 }
 
 /** Not cleared: only what was written is ever handed out. */
-const newBlock = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-
 function put(bytes: Uint8Array, at: number, characters: string): number {
   for (let i = 0; i < characters.length; i++) bytes[at + i] = characters.charCodeAt(i);
   return at + characters.length;

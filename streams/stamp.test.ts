@@ -1,7 +1,9 @@
-import { of } from 'rxjs';
-import { expect, test } from 'vitest';
+import fc from 'fast-check';
+import { of, Subject } from 'rxjs';
+import { expect, test, vi } from 'vitest';
 import type { FoldOutput } from '../tasks/contract.ts';
 import type { Output, StreamBatch } from './batch.ts';
+import { Blocks } from './blocks.ts';
 import { stamp } from './stamp.ts';
 
 const output = (topic: string, identity: string, n: number): Output => ({
@@ -48,4 +50,41 @@ test('a copy with another value is that value, for whoever sends the bytes', () 
   const { block, start, end, value } = made as FoldOutput;
   expect(block?.subarray(start, end)).toEqual(value);
   expect({ ...made, value: Buffer.from('other') }).toEqual({ topic: 't', key: 'k', value: Buffer.from('other') });
+});
+
+test('outputs stay as they are, whatever is written in memory that others released', () => {
+  const { give } = Blocks.prototype;
+  const given = vi.spyOn(Blocks.prototype, 'give').mockImplementation(function (this: Blocks, block) {
+    block.bytes.fill(0xdd); // what is released and still read shows
+    give.call(this, block);
+  });
+  const step = fc.record({
+    lengths: fc.array(fc.nat(40_000), { minLength: 1, maxLength: 6 }),
+    released: fc.array(fc.nat(5), { minLength: 2, maxLength: 6 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 12, maxLength: 30 }), (steps) => {
+      const stage = stamp({ pipeline: 'p', version: 1, shard: 0, revisionOf: (_epoch, offset) => offset });
+      const held: { readonly made: FoldOutput; readonly text: string }[] = [];
+      const batches = new Subject<StreamBatch<unknown>>();
+      batches.pipe(stage.operator).subscribe((all) => {
+        for (const made of all) held.push({ made, text: Buffer.from(made.value).toString() });
+      });
+      steps.forEach(({ lengths, released }, i) => {
+        const outputs = lengths.map((length, n) => ({ ...output('t', `${n}`, n), body: `${i}`.repeat(length) }));
+        const bodies = outputs.map((one) => ({ ...one, body: { text: one.body } }));
+        const entry = { orderOffset: BigInt(i), epoch: 1, entryId: `e-${i}` };
+        batches.next({ entry, outputs: bodies } as unknown as StreamBatch<unknown>);
+        for (const at of released) {
+          const [one] = held.splice(at, 1);
+          one?.made.release?.();
+          if (one) expect(() => one.made.value).toThrow('released');
+        }
+        for (const { made, text } of held) expect(Buffer.from(made.value).toString() === text).toBe(true);
+      });
+    }),
+    { numRuns: 40 },
+  );
+  expect(given.mock.calls.length).toBeGreaterThan(100);
+  given.mockRestore();
 });

@@ -3,6 +3,7 @@
 // Redelivery: position and bytes are a function of the entry, so consumers recognise what they have seen.
 import type { FoldOutput } from '../tasks/contract.ts';
 import type { Output, StreamBatch } from './batch.ts';
+import type { Block } from './blocks.ts';
 import { JsonBytes } from './json-bytes.ts';
 import { type Stage, stageOf } from './stage.ts';
 
@@ -63,7 +64,7 @@ class Stamped implements FoldOutput {
   readonly key: string;
   readonly partition: number | undefined;
   /** Not of those that a copy takes along: one with another `value` is that value. */
-  readonly #block: Uint8Array;
+  #block: Block | null;
   readonly #start: number;
   readonly #end: number;
 
@@ -73,12 +74,14 @@ class Stamped implements FoldOutput {
     this.key = key;
     this.partition = partition;
     this.#block = written.block;
+    this.#block.hold();
     this.#start = written.start;
     this.#end = written.cut();
   }
 
   get block(): Uint8Array {
-    return this.#block;
+    if (!this.#block) throw new Error('an output was read after it was released');
+    return this.#block.bytes;
   }
 
   get start(): number {
@@ -90,7 +93,12 @@ class Stamped implements FoldOutput {
   }
 
   get value(): Uint8Array {
-    return this.#block.subarray(this.#start, this.#end);
+    return this.block.subarray(this.#start, this.#end);
+  }
+
+  release(): void {
+    this.#block?.release();
+    this.#block = null;
   }
 }
 

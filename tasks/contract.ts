@@ -96,6 +96,8 @@ export interface FoldOutput {
   readonly block?: Uint8Array;
   readonly start?: number;
   readonly end?: number;
+  /** Whoever is the last to need the output may say so, and reads neither value nor block after that: their memory is written anew. */
+  release?(): void;
 }
 
 /** A pipeline as a task sees it. Pure: no clock, randomness, I/O or Promise. A throw parks the task. */

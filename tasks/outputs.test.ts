@@ -96,6 +96,38 @@ describe('the outputs of a task', () => {
     expect([acked.reduce((sum, count) => sum + count, 0), outputs.isAckedBefore(3n)]).toEqual([3, true]);
     outputs.close();
   });
+  it.each([
+    ['released once they are acknowledged, not before', 0, [1, 2, 3]],
+    ['never released after a send has failed: the producer may still hold what it was given', 1, []],
+  ] as const)('are %s', async (_title, failures, expected) => {
+    const released: number[] = [];
+    const part = (i: number) => ({
+      ...{ topic: 'results', key: 'k', block: Buffer.from('abc'), start: 0, end: 1, value: Buffer.from('a') },
+      release: () => void released.push(i),
+    });
+    const waiting: (() => void)[] = [];
+    let sends = 0;
+    const sendTexts = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const fails = ++sends <= failures;
+        waiting.push(() => (fails ? reject(Object.assign(new Error('x'), { retryable: true })) : resolve()));
+      });
+    const outputs = createOutputs({
+      ...{ producer: { sendTexts } as unknown as Producer, partitionFor: () => 0 },
+      clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) },
+      ...{ failpoint: () => {}, messagesMax: 4, bytesMax: 1e6, onAcked: () => {} },
+    });
+    outputs.push(1n, [part(1), part(2)]);
+    outputs.push(2n, [part(3)]);
+    while (outputs.pending() > 0) {
+      if (sends <= failures + 1) expect(released).toEqual([]);
+      await expect.poll(() => waiting.length).toBeGreaterThan(0);
+      waiting.shift()?.();
+      await systemClock.sleep(0);
+    }
+    expect(released).toEqual(expected);
+    outputs.close();
+  });
   it('have no room beyond their bound', () => {
     const { outputs } = bench();
     outputs.push(1n, [output(1), output(2), output(3)]);

@@ -54,13 +54,17 @@ export function createOutputs(options: OutputsOptions): Outputs {
   let failure: Error | null = null;
   let isClosed = false;
 
-  const sendFirst = async (chunk: readonly OutText[]): Promise<void> => {
+  /** What a producer that takes parts of blocks has acknowledged, it reads no more; unless an earlier try failed, which may still lie somewhere. */
+  let isReusing = options.producer.sendTexts !== undefined;
+
+  const sendFirst = async (chunk: readonly Text[]): Promise<void> => {
     const sent = send(options, chunk);
     sent.catch(() => undefined);
     await failpoint('mid-output');
     await sent;
     await failpoint('after-output');
     queue.shift(chunk);
+    if (isReusing) for (let i = 0; i < chunk.length; i++) (chunk[i] as Text).release?.();
     options.onAcked(chunk.length);
   };
   const sender = async (): Promise<void> => {
@@ -73,6 +77,7 @@ export function createOutputs(options: OutputsOptions): Outputs {
       try {
         await sendFirst(chunk);
       } catch (error) {
+        isReusing = false;
         if (isRetryable(error)) await clock.sleep(retryMs);
         else failure = new ParkError('produce_failed', 'results cannot be produced', error);
         options.onAcked(0);
@@ -142,6 +147,7 @@ class Queue {
 /** An output whose value lies in a block. */
 interface Text extends OutText {
   readonly partition?: number | undefined;
+  release?(): void;
 }
 
 function textOf(output: FoldOutput): Text {

@@ -1,3 +1,5 @@
 import { contractSuite } from '../contract-suite.ts';
+import { poisonsReleasedMemory } from './memory-suite.ts';
 
+poisonsReleasedMemory();
 contractSuite('node-rdkafka', 'direct', 'real');

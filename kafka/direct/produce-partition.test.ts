@@ -1,20 +1,16 @@
 import { expect, test } from 'vitest';
 import type { SendCall } from '../producer-lanes.ts';
 import { MemoryPool } from './memory-pool.ts';
+import { poisonsReleasedMemory } from './memory-suite.ts';
 import { ProducePartition } from './produce-partition.ts';
 
 const identity = { producerId: 7n, producerEpoch: 0 };
 const call: SendCall = { left: 1, sent: [], resolve: () => {}, reject: () => {} };
 
-/** What is given back is overwritten at once. */
-class PoisonedPool extends MemoryPool {
-  override give(memory: Buffer): void {
-    super.give(memory.fill(0xdd));
-  }
-}
+poisonsReleasedMemory();
 
 test('a batch that is sent again has the same bytes, however many are filled and grown beside it, until it is acknowledged', () => {
-  const memory = new PoisonedPool(1 << 24);
+  const memory = new MemoryPool(1 << 24);
   const partitions = [0, 1].map((partition) => new ProducePartition({ topic: 't', partition }, memory));
   const [first, second] = partitions as [ProducePartition, ProducePartition];
   const fill = (partition: ProducePartition, letter: number, records: number): void => {
