@@ -67,8 +67,8 @@ export class Kept<T extends Touched> {
     return [...this.byKey].map(([key, kept]) => [key, save(kept)] as const);
   }
 
-  restore<S>(saved: readonly (readonly [key: string, state: S])[], restored: (state: S) => T): void {
+  restore<S>(saved: readonly (readonly [key: string, state: S])[], restored: (state: S, key: string) => T): void {
     this.byKey.clear();
-    for (const [key, state] of saved) this.byKey.set(key, restored(state));
+    for (const [key, state] of saved) this.byKey.set(key, restored(state, key));
   }
 }

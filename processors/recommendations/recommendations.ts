@@ -68,7 +68,7 @@ class Recommendations {
   constructor(options: RecommendationsOptions) {
     const { keysMax, halfLifeMs, listItemsMax, trendingEveryMs, coVisitWindowMs, sessionGapMs } = options;
     this.options = options;
-    this.trending = new Trending({ halfLifeMs, keysMax, listItemsMax });
+    this.trending = new Trending({ halfLifeMs, keysMax, listItemsMax, listsMax: categoriesMax });
     this.trendingLists = new TrendingLists(this.trending, { everyMs: trendingEveryMs, listsMax: categoriesMax });
     this.coVisits = new CoVisits({ windowMs: coVisitWindowMs, keysMax, listItemsMax });
     this.sessions = new Sessions({ gapMs: sessionGapMs, keysMax });

@@ -84,7 +84,7 @@ export class TrendingLists {
 
   private publish(newestMs: number): readonly TrendingList[] {
     if (this.touched.size === 0) return [];
-    const ranked = this.trending.rank(this.touched, newestMs);
+    const ranked = this.trending.rank({ keys: this.touched, listed: this.lists, newestMs });
     this.touched.clear();
     const published: TrendingList[] = [];
     for (const [key, items] of ranked) {

@@ -3,7 +3,9 @@
 // left. Redelivery: knows no ids; duplicates were dropped before.
 import type { RankedItem } from '../../events/insights.ts';
 import type { Interaction } from '../../events/interaction.ts';
-import { Best, type Candidate } from './best.ts';
+import type { Best } from './best.ts';
+import { type Contender, Contenders } from './contenders.ts';
+import { Decay, decayUnit } from './decay.ts';
 import { Kept, type Touched } from './kept.ts';
 import { trendingReason } from './reason.ts';
 import { dropBefore } from './tiles.ts';
@@ -20,10 +22,6 @@ export const actionWeights: Readonly<Record<Interaction['action'], number>> = {
 export const allKey = 'all';
 
 export const trendingTileMs = 60_000;
-/** Further back an action counts less than 1/256 of its weight. */
-const halfLives = 8;
-/** The decay as a whole number: 16 bits of it are more than a list can show. */
-const decayUnit = 65_536;
 /** A score has three decimals. */
 const scoreUnit = 1_000;
 
@@ -32,35 +30,45 @@ export interface TrendingOptions {
   readonly keysMax: number;
   /** Items of a list. */
   readonly listItemsMax: number;
+  /** Lists, besides that over all items. */
+  readonly listsMax: number;
 }
 
-interface Item extends Touched {
+export interface RankRequest {
+  readonly keys: ReadonlySet<string>;
+  /** By key: all lists that are asked for some time, `keys` among them. */
+  readonly listed: ReadonlyMap<string, unknown>;
+  readonly newestMs: number;
+}
+
+interface State extends Touched {
   category: string | null;
   /** Five numbers a tile, oldest first: tile, then views, clicks, carts, purchases. */
   readonly tiles: number[];
 }
 
+interface Item extends State, Contender {
+  /** What `rank` is as of; −1: not known. Neither is part of the state. */
+  rankTile: number;
+}
+
 const stride = 5;
 const places: Readonly<Record<Interaction['action'], number>> = { view: 1, click: 2, cart: 3, purchase: 4 };
 
-interface Trend extends Candidate {
-  readonly item: Item;
-}
-
 export class Trending {
+  private readonly options: TrendingOptions;
   private readonly items: Kept<Item>;
-  private readonly listItemsMax: number;
-  /** What an action so many tiles ago counts, in `decayUnit`s. */
-  private readonly decay: readonly number[];
+  private readonly decay: Decay;
+  private readonly lists = new Map<string, Contenders<Item>>();
+  /** Every item is known to its list, so that a key without contenders has no items. */
+  private areListsWhole = true;
 
-  constructor({ halfLifeMs, keysMax, listItemsMax }: TrendingOptions) {
-    const tiles = Math.ceil((halfLives * halfLifeMs) / trendingTileMs);
-    this.decay = Array.from({ length: tiles }, (_, age) =>
-      Math.round(decayUnit * 2 ** ((-age * trendingTileMs) / halfLifeMs)),
-    );
-    this.listItemsMax = listItemsMax;
-    const create = (): Item => ({ lastMs: -Infinity, category: null, tiles: [] });
-    this.items = new Kept({ keysMax, keepMs: (tiles + 1) * trendingTileMs, create });
+  constructor(options: TrendingOptions) {
+    this.options = options;
+    this.decay = new Decay(options.halfLifeMs, trendingTileMs);
+    const keepMs = (this.decay.parts.length + 1) * trendingTileMs;
+    const create = (itemId: string): Item => itemOf(itemId, { lastMs: -Infinity, category: null, tiles: [] });
+    this.items = new Kept({ keysMax: options.keysMax, keepMs, create });
   }
 
   get itemCount(): number {
@@ -80,50 +88,117 @@ export class Trending {
   add({ itemId, category, action, eventTimeMs }: Interaction, newestMs: number): boolean {
     const item = this.items.touch(itemId, eventTimeMs, newestMs);
     if (category !== undefined) item.category = category;
-    const tile = tileOf(eventTimeMs);
-    if (tile < this.firstTile(newestMs)) return false;
-    addAction(item.tiles, tile, places[action]);
-    return true;
+    const [tile, asOfTile] = [tileOf(eventTimeMs), tileOf(newestMs)];
+    const firstTile = this.firstTile(asOfTile);
+    if (tile >= firstTile) {
+      dropBefore(item.tiles, firstTile, stride);
+      addAction(item.tiles, tile, places[action]);
+      const part = actionWeights[action] * (this.decay.parts[asOfTile - tile] as number);
+      if (item.rankTile === asOfTile) item.rank += part;
+      else item.rankTile = -1;
+    }
+    this.contend(item, asOfTile);
+    return tile >= firstTile;
   }
 
   sweep(newestMs: number): void {
     this.items.sweep(newestMs);
   }
 
-  /** The lists of `keys` as of the newest event time, in one pass over the items; a key without any item has an empty list. */
-  rank(keys: ReadonlySet<string>, newestMs: number): ReadonlyMap<string, readonly RankedItem[]> {
-    const lists = new Map<string, Best<Trend>>();
-    for (const key of keys) lists.set(key, new Best(this.listItemsMax));
-    const all = lists.get(allKey);
+  /** The lists of `keys` as of the newest event time; a key without any item has an empty list. */
+  rank({ keys, listed, newestMs }: RankRequest): ReadonlyMap<string, readonly RankedItem[]> {
     const asOfTile = tileOf(newestMs);
-    for (const [itemId, item] of this.items.entries()) {
-      dropBefore(item.tiles, asOfTile - this.decay.length + 1, stride);
-      const own = item.category === null || item.category === allKey ? undefined : lists.get(item.category);
-      if (item.tiles.length === 0 || (!own && !all)) continue;
-      const rank = this.score(item.tiles, asOfTile);
-      // Most items are on no list: nothing is made for them.
-      if (!own?.takes(rank) && !all?.takes(rank)) continue;
-      const trend = { itemId, item, rank, support: 0 };
-      own?.offer(trend);
-      all?.offer(trend);
+    const told = this.told(keys, asOfTile);
+    if (!told) this.lookAtAll(listed, asOfTile);
+    const firstTile = this.firstTile(asOfTile);
+    const ranked = (item: Item): RankedItem => rankedItem(item, firstTile, newestMs);
+    const lists = told ?? this.told(keys, asOfTile);
+    return new Map([...keys].map((key) => [key, (lists?.get(key) ?? []).map(ranked)]));
+  }
+
+  private firstTile(asOfTile: number): number {
+    return asOfTile - this.decay.parts.length + 1;
+  }
+
+  private contend(item: Item, asOfTile: number): void {
+    this.listOf(allKey)?.touch(item, asOfTile);
+    if (item.category !== null && item.category !== allKey) this.listOf(item.category)?.touch(item, asOfTile);
+  }
+
+  /** Undefined where others of this key may be unknown, and for the lists beyond the limit. */
+  private listOf(key: string): Contenders<Item> | undefined {
+    const known = this.lists.get(key);
+    if (known || !this.areListsWhole) return known;
+    this.areListsWhole = key === allKey || this.lists.size <= this.options.listsMax;
+    return this.areListsWhole ? this.create(key) : undefined;
+  }
+
+  private create(key: string): Contenders<Item> {
+    const contenders = new Contenders<Item>({
+      listItemsMax: this.options.listItemsMax,
+      rankAt: (item, asOfTile) => (key === allKey || item.category === key ? this.rankAt(item, asOfTile) : 0),
+      mostKept: (tiles) => this.decay.mostKept(tiles),
+    });
+    this.lists.set(key, contenders);
+    return contenders;
+  }
+
+  /** Null when one of them cannot be told without looking at all items. */
+  private told(keys: ReadonlySet<string>, asOfTile: number): Map<string, readonly Item[]> | null {
+    const told = new Map<string, readonly Item[]>();
+    for (const key of keys) {
+      const contenders = this.lists.get(key);
+      const list = contenders ? contenders.list(asOfTile) : this.areListsWhole ? [] : null;
+      if (!list) return null;
+      told.set(key, list);
     }
-    return new Map([...lists].map(([key, { items }]) => [key, items.map((trend) => rankedItem(trend, newestMs))]));
+    return told;
   }
 
-  private firstTile(newestMs: number): number {
-    return tileOf(newestMs) - this.decay.length + 1;
+  /** After a restore, and where so many have left a list, or are equal, that those near do not tell it. */
+  private lookAtAll(listed: ReadonlyMap<string, unknown>, asOfTile: number): void {
+    const looks = new Map<string, Best<Item>>();
+    for (const key of [allKey, ...listed.keys()]) looks.set(key, Contenders.look(this.options.listItemsMax));
+    const all = looks.get(allKey);
+    this.areListsWhole = true;
+    for (const [, item] of this.items.entries()) {
+      const rank = this.rankAt(item, asOfTile);
+      if (rank === 0) continue;
+      if (all?.takes(rank)) all.offer(item);
+      if (item.category === null || item.category === allKey) continue;
+      const own = this.lookOf(looks, item.category);
+      if (own?.takes(rank)) own.offer(item);
+    }
+    this.lists.clear();
+    for (const [key, best] of looks) this.create(key).startFrom(best, asOfTile);
   }
 
-  private score(tiles: readonly number[], asOfTile: number): number {
-    const { decay } = this;
+  private lookOf(looks: Map<string, Best<Item>>, key: string): Best<Item> | undefined {
+    const known = looks.get(key);
+    if (known) return known;
+    this.areListsWhole &&= looks.size <= this.options.listsMax;
+    if (looks.size > this.options.listsMax) return undefined;
+    const look = Contenders.look<Item>(this.options.listItemsMax);
+    looks.set(key, look);
+    return look;
+  }
+
+  private rankAt(item: Item, asOfTile: number): number {
+    if (item.rankTile === asOfTile) return item.rank;
+    const { tiles } = item;
+    const { parts } = this.decay;
     const { view, click, cart, purchase } = actionWeights;
-    let score = 0;
-    for (let at = 0; at < tiles.length; at += stride) {
+    let rank = 0;
+    for (let at = tiles.length - stride; at >= 0; at -= stride) {
+      const part = parts[asOfTile - (tiles[at] as number)];
+      if (part === undefined) break;
       const views = (tiles[at + 1] as number) * view + (tiles[at + 2] as number) * click;
       const buys = (tiles[at + 3] as number) * cart + (tiles[at + 4] as number) * purchase;
-      score += (views + buys) * (decay[asOfTile - (tiles[at] as number)] as number);
+      rank += (views + buys) * part;
     }
-    return score;
+    item.rank = rank;
+    item.rankTile = asOfTile;
+    return rank;
   }
 
   snapshot(): unknown {
@@ -131,9 +206,16 @@ export class Trending {
   }
 
   restore(state: unknown): void {
-    this.items.restore(state as readonly (readonly [string, Item])[], (item) => item);
+    this.items.restore(state as readonly (readonly [string, State])[], (saved, itemId) => itemOf(itemId, saved));
+    this.lists.clear();
+    this.areListsWhole = this.items.size === 0;
   }
 }
+
+const itemOf = (itemId: string, { lastMs, category, tiles }: State): Item => ({
+  ...{ itemId, lastMs, category, tiles },
+  ...{ rank: 0, rankTile: -1, support: 0 },
+});
 
 export const tileOf = (timeMs: number): number => Math.floor(timeMs / trendingTileMs);
 
@@ -147,12 +229,14 @@ function addAction(tiles: number[], tile: number, place: number): void {
   tiles[at + place] = (tiles[at + place] as number) + 1;
 }
 
-function rankedItem({ itemId, item: { tiles }, rank }: Trend, newestMs: number): RankedItem {
+function rankedItem({ itemId, tiles, rank }: Item, firstTile: number, newestMs: number): RankedItem {
   const counts = [0, 0, 0, 0];
-  for (let at = 0; at < tiles.length; at += stride)
+  let at = 0;
+  while ((tiles[at] as number) < firstTile) at += stride;
+  const spanMs = newestMs - (tiles[at] as number) * trendingTileMs;
+  for (; at < tiles.length; at += stride)
     for (let i = 0; i < 4; i++) counts[i] = (counts[i] as number) + (tiles[at + 1 + i] as number);
   const [views = 0, clicks = 0, carts = 0, purchases = 0] = counts;
-  const spanMs = newestMs - (tiles[0] as number) * trendingTileMs;
   const score = Math.round((rank * scoreUnit) / decayUnit) / scoreUnit;
   return { itemId, score, reason: trendingReason({ views, clicks, carts, purchases }, spanMs) };
 }
