@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../sources/source.ts';
 import type { Fold, OrderClaim } from './contract.ts';
+import { archivedEnd, assertEndKept, type LogPlace } from './archived-end.ts';
 import { createChooser } from './chooser.ts';
 import { isBackfillBase } from './backfill.ts';
 import { catchUp } from './catch-up.ts';
@@ -69,6 +70,7 @@ export interface TermView {
 interface Parts extends TermView {
   readonly start: StartOptions;
   readonly reader: OrderReader;
+  readonly begun: LogPlace;
   readonly savedOffset: bigint;
   readonly savedCounters: TaskCounters;
 }
@@ -96,6 +98,7 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
   });
   const inputs = openInputs(options);
   let reader: OrderReader | null = null;
+  const archived = archivedEnd(options);
   try {
     const parts = await openParts(options, inputs, outputs);
     reader = parts.reader;
@@ -109,6 +112,7 @@ export async function runTerm(options: TermOptions): Promise<TermEnd> {
     const onApplied = (logRecord: LogRecord, applied: Applied): void => note(options, keeper, logRecord, applied);
     if (!(await catchUp({ ...options, onApplied, hasFollowed }, { ...parts, keeper }))) return 'stopped';
     if (parts.replica.judgeState().endedBy !== undefined) return await ended(options, parts, keeper);
+    await assertEndKept(options, { begun: parts.begun, reached: placeOf(parts.replica) }, await archived);
     const claim = await prepareClaim({ ...options, identities, partitions: partitionsOf(options) }, parts);
     if (control.isStopped()) return 'stopped';
     options.onPhase('claiming');
@@ -164,14 +168,20 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
     from,
   });
   const nextOffset = replica.nextOffset();
+  const begun = placeOf(replica);
   const open = service.seams?.createOrderReader ?? createOrderReader;
   const reader = open({ source: service.order, topicPartition, nextOffset, clock, onArrival: () => wake.wake() });
   service.logger.info(
     { shard, snapshot: found?.entry.name ?? null, orderOffset: nextOffset.toString() },
     'task starts',
   );
-  return { start, replica, inputs, outputs, reader, savedOffset: nextOffset, savedCounters: replica.counters() };
+  return { start, replica, inputs, outputs, reader, begun, savedOffset: nextOffset, savedCounters: replica.counters() };
 }
+
+const placeOf = (replica: Replica): LogPlace => ({
+  orderOffset: replica.nextOffset(),
+  state: replica.judgeState(),
+});
 
 /** Another version goes on: what this one still has to tell is told, and nothing more is ever claimed. */
 async function ended({ control }: TermOptions, { outputs }: Parts, { saveNow }: Keeper): Promise<TermEnd> {

@@ -2,6 +2,7 @@ import { createFsStore } from '../../checkpoints/fs.ts';
 import type { CheckpointStore, SnapshotEntry } from '../../checkpoints/store.ts';
 import { OperateError, restoreAt } from '../../tasks/operate.ts';
 import type { OperateOptions } from '../../tasks/operate.ts';
+import { decodeOrderRecord } from '../../tasks/order-codec.ts';
 import { createOrderAppender } from '../../tasks/order-log.ts';
 import type { ParkCode } from '../../tasks/park.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
@@ -35,12 +36,14 @@ export async function disaster(world: World): Promise<void> {
 const patienceMs = 5_000;
 /** A partition that ends early is looked at a few times, then the archive is asked, each with its wait. */
 const parkedWithinMs = 30_000;
+const landedMs = 1_000;
 
 /** Each gives false, with nothing done, when it is too early for it. */
 const strikes: Readonly<Record<Disaster, (world: World) => boolean | Promise<boolean>>> = {
   none: () => true,
   new_broker: newBroker,
   log_truncated: truncateLog,
+  log_cut: cutLog,
   topic_recreated: recreateTopic,
 };
 
@@ -73,6 +76,37 @@ async function truncateLog(world: World): Promise<boolean> {
   for (const oracle of oracles) oracle.reread();
   faults.count('log_truncated');
   for (const i of members.keys()) members[i] = startMember(world);
+  await expectParked(world, ['log_truncated']);
+  await operator.restore(false);
+  await restartSinks(world, [`${orderTopic}-0`]);
+  return true;
+}
+
+/** The same, above the newest snapshot: only the archive knows that more was published. */
+async function cutLog(world: World): Promise<boolean> {
+  const { random, broker, oracles, members, faults, made } = world;
+  const operator = createOperator(world);
+  const [newest] = await operator.whole();
+  if (!newest) return false;
+  for (const { process } of members) process.crash();
+  // Longer than anything is on its way: as many records that land late as were lost would hide it.
+  await world.time.runUntil(world.time.nowMs() + landedMs, () => false);
+  const tp = { topic: orderTopic, partition: 0 };
+  const endOffset = await operator.archivedEnd();
+  const span = Number(endOffset - newest.orderOffset);
+  const end = newest.orderOffset + BigInt(Math.floor(random() * span));
+  const lost = broker.partition(tp).records.filter(({ offset }) => offset >= end && offset < endOffset);
+  const hasLost = lost.some(({ offset, value }) => {
+    const record = decodeOrderRecord(value);
+    return record?.kind === 'entry' && made.has(`0/${world.epoch.current}/${offset} ${record.id}`);
+  });
+  if (span > 0 && hasLost) {
+    broker.truncate(tp, end);
+    for (const oracle of oracles) oracle.reread();
+    faults.count('log_cut');
+  }
+  for (const i of members.keys()) members[i] = startMember(world);
+  if (span <= 0 || !hasLost) return false;
   await expectParked(world, ['log_truncated']);
   await operator.restore(false);
   await restartSinks(world, [`${orderTopic}-0`]);
@@ -123,6 +157,8 @@ async function restartSinks(world: World, partitions: readonly string[]): Promis
 }
 
 interface Operator {
+  /** Where the archived order log ends. */
+  archivedEnd(): Promise<bigint>;
   /** Snapshots that are whole, newest first. */
   whole(): Promise<readonly SnapshotEntry[]>;
   /** `millrace restore --at` the newest one that the log still has. */
@@ -155,6 +191,12 @@ function createOperator(world: World): Operator {
     return whole;
   };
   return {
+    async archivedEnd() {
+      for (;;) {
+        const bounds = await done(world.clickhouse.archive(1, process).bounds(tp)).catch(() => null);
+        if (bounds) return bounds.endOffset;
+      }
+    },
     whole: () => done(opening.then(list)),
     async restore(acceptsGap) {
       const store = await done(opening);

@@ -2,7 +2,7 @@ import { simulate } from './run.ts';
 import type { Disaster, Mutant, SimulationOptions } from './world.ts';
 
 /** Every seventh seed has one of them. */
-const disasters: readonly Disaster[] = ['log_truncated', 'topic_recreated', 'new_broker'];
+const disasters: readonly Disaster[] = ['log_truncated', 'topic_recreated', 'new_broker', 'log_cut'];
 
 /** What a seed decides beside the faults. */
 export const optionsOf = (seed: number): SimulationOptions => ({
@@ -13,7 +13,7 @@ export const optionsOf = (seed: number): SimulationOptions => ({
   depth: 1 + (seed % 4),
   shards: seed % 5 === 0 && seed % 7 !== 0 ? 2 : 1,
   chaosMs: 1_500,
-  disaster: seed % 7 === 0 ? (disasters[Math.floor(seed / 7) % 3] ?? 'none') : 'none',
+  disaster: seed % 7 === 0 ? (disasters[Math.floor(seed / 7) % disasters.length] ?? 'none') : 'none',
 });
 
 /** Everything that goes wrong somewhere in enough seeds; each is counted where it happens. */
@@ -24,7 +24,7 @@ export const faultKinds: readonly string[] = [
   ...['unavailable', 'lost_before', 'lost_after', 'late', 'entry_doubled', 'output_lost', 'hole', 'duplicate_event'],
   ...['rebalance', 'zombie', 'claim_raced', 'snapshot_by_another'],
   // Where an operator has to step in.
-  ...['log_truncated', 'topic_recreated', 'new_broker'],
+  ...['log_truncated', 'log_cut', 'topic_recreated', 'new_broker'],
   // The disk of the snapshots.
   ...['disk_full', 'disk_torn', 'rot'],
   // ClickHouse and its sink.

@@ -17,7 +17,7 @@ import { createRandom, createVirtualTime } from './virtual-time.ts';
 import type { SimProcess, VirtualTime } from './virtual-time.ts';
 
 /** What an operator has to step in for. */
-export type Disaster = 'none' | 'log_truncated' | 'topic_recreated' | 'new_broker';
+export type Disaster = 'none' | 'log_truncated' | 'log_cut' | 'topic_recreated' | 'new_broker';
 
 export interface SimulationOptions {
   readonly seed: number;
