@@ -1,9 +1,9 @@
 /**
  * Which ids were seen, as 128-bit hashes, each with the minute of event time that it belongs to. They stand one behind the other in
- * the order in which they came (20 bytes an id), and an open-addressing table of rows (4 bytes a slot; the bits that a row number does
- * not need are the hash's) finds them: an id that is new costs one look into far memory. Minutes expire as a whole: their ids count as
- * absent at once, and are swept when the rows are full, so expiry costs O(1) an id. What it answers depends only on the calls made,
- * never on the layout.
+ * the order in which they came (20 bytes an id), and an open-addressing table finds them: a byte of the hash for each slot, and beside it
+ * the row. Whether an id is new, the bytes say alone, nearly always, and these are few enough to stay near the processor; the row is
+ * written without being read first. Minutes expire as a whole: their ids count as absent at once, and are swept when the rows are
+ * full, so expiry costs O(1) an id. What it answers depends only on the calls made, never on the layout.
  */
 export interface SeenIdsState {
   /** Four words an id. */
@@ -27,9 +27,10 @@ export class SeenIds {
   private minutes = new Int32Array(ROWS_MIN);
   /** Rows that are taken, by expired and forgotten ids as well. */
   private used = 0;
-  /** Row + 1, above its `rowBits` those of the hash's second word; 0: nobody's. */
-  private table: Int32Array = new Int32Array(0);
-  private rowBits = 0;
+  /** Of each slot a byte of the hash; 0: nobody's. */
+  private prints: Uint8Array = new Uint8Array(0);
+  /** Of each slot the row. */
+  private rowAt: Int32Array = new Int32Array(0);
   private live = 0;
   private liveOfMinute = new Map<number, { count: number }>();
   private lastMinute = EVERYTHING;
@@ -106,15 +107,16 @@ export class SeenIds {
   }
 
   private find(hash: Int32Array): number {
-    const { table, hashes, rowBits } = this;
+    const { prints, hashes } = this;
     const a = hash[0] as number;
     const b = hash[1] as number;
-    const last = table.length - 1;
+    const wanted = printOf(b);
+    const last = prints.length - 1;
     for (let at = this.slotOf(a); ; at = at === last ? 0 : at + 1) {
-      const entry = table[at] as number;
-      if (entry === 0) return -1;
-      if ((entry ^ b) >>> rowBits !== 0) continue;
-      const row = (entry & ((1 << rowBits) - 1)) - 1;
+      const print = prints[at] as number;
+      if (print === 0) return -1;
+      if (print !== wanted) continue;
+      const row = this.rowAt[at] as number;
       const from = row * 4;
       if (hashes[from] !== a || hashes[from + 1] !== b) continue;
       if (hashes[from + 2] !== hash[2] || hashes[from + 3] !== hash[3]) continue;
@@ -124,7 +126,7 @@ export class SeenIds {
 
   /** Where in the table a search begins: the first word as a share of all slots. */
   private slotOf(word: number): number {
-    return Math.floor(((word >>> 0) * this.table.length) / 2 ** 32);
+    return Math.floor(((word >>> 0) * this.prints.length) / 2 ** 32);
   }
 
   private countOf(minute: number): { count: number } {
@@ -166,17 +168,23 @@ export class SeenIds {
   /** The table of the rows that are used. */
   private tabulate(): void {
     const slots = Math.ceil(this.rows * SLOTS_PER_ROW);
-    if (this.table.length === slots) this.table.fill(0);
-    else this.table = new Int32Array(slots);
-    this.rowBits = 32 - Math.clz32(this.rows);
+    if (this.prints.length === slots) this.prints.fill(0);
+    else {
+      this.prints = new Uint8Array(slots);
+      this.rowAt = new Int32Array(slots);
+    }
     for (let row = 0; row < this.used; row++) this.enter(row);
   }
 
   private enter(row: number): void {
-    const { table } = this;
-    const last = table.length - 1;
+    const { prints } = this;
+    const last = prints.length - 1;
     let at = this.slotOf(this.hashes[row * 4] as number);
-    while (table[at] !== 0) at = at === last ? 0 : at + 1;
-    table[at] = (((this.hashes[row * 4 + 1] as number) >>> this.rowBits) << this.rowBits) | (row + 1);
+    while (prints[at] !== 0) at = at === last ? 0 : at + 1;
+    prints[at] = printOf(this.hashes[row * 4 + 1] as number);
+    this.rowAt[at] = row;
   }
 }
+
+/** Never 0. */
+const printOf = (word: number): number => word & 0xff || 0xff;
