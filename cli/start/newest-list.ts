@@ -11,12 +11,13 @@ export function storedListsOf(parts: RunContext & { readonly infrastructure: Inf
   const { infrastructure, config } = parts;
   const version = processorsOf(config).find(({ name }) => name === 'recommendations')?.version ?? 1;
   const from = { client: infrastructure.clickhouse, database: config.clickhouse.database };
-  return (list, key) =>
-    storedLists(from, { pipeline: 'recommendations', version, list, ...(key !== undefined && { key }) });
+  return (list, of) => storedLists(from, { pipeline: 'recommendations', version, list, ...of });
 }
 
-/** What the live gateway of this process holds, a few milliseconds old; else what is stored. */
+/** What the live gateway of this process knows, a few milliseconds old; else what is stored. */
 export const newestListOf =
   (gateway: () => LiveGateway | null, stored: StoredLists): NewestList =>
-  async (list, key) =>
-    gateway()?.heldList(list, key) ?? (await stored(list, key))[0] ?? null;
+  async (list, key) => {
+    const held = gateway()?.heldList(list, key);
+    return held === undefined ? ((await stored(list, { key }))[0] ?? null) : held;
+  };

@@ -16,6 +16,8 @@ export interface GatewayMetrics {
   readonly builds: Counter;
   readonly gaps: Counter;
   readonly undecodable: Counter;
+  readonly lists: Gauge;
+  readonly listBytes: Gauge;
 }
 
 export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
@@ -38,5 +40,7 @@ export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
     builds: metrics.counter('millrace_live_builds_total', 'Attempts to build views from ClickHouse', ['outcome']),
     gaps: metrics.counter('millrace_live_gaps_total', 'Times that records were gone before they were read'),
     undecodable: metrics.counter('millrace_live_undecodable_total', 'Records of result topics that are no result'),
+    lists: metrics.gauge('millrace_live_lists', 'Visitors whose list of recommendations is held'),
+    listBytes: metrics.gauge('millrace_live_list_bytes', 'Bytes of the lists of recommendations that are held'),
   };
 }

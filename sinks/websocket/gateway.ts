@@ -8,7 +8,7 @@ import { resultTopics } from '../../events/topics.ts';
 import { closeCode } from '../../live/messages.ts';
 import type { Authenticate } from '../../live/principal.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
-import { SourceError, type RecordBatch, type Source } from '../../sources/source.ts';
+import { SourceError, type RecordBatch, type Source, type TopicPartition } from '../../sources/source.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -60,7 +60,7 @@ export interface LiveGateway extends Service {
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, peer: { readonly isLocal: boolean }): void;
   status(): GatewayStatus;
-  /** A recommendation list that it holds now. */
+  /** A recommendation list; null: there is none; undefined: it is not known here. */
   readonly heldList: RecommendationChannels['held'];
 }
 
@@ -131,7 +131,7 @@ class Gateway implements LiveGateway {
     });
     this.#problems = createProblemsChannel(this.#limits, clock.nowMs());
     this.#system = createSystemChannel(this.#limits);
-    const lists = createRecommendationChannels({ limits: this.#limits, storedLists: options.storedLists });
+    const lists = createRecommendationChannels({ ...options, limits: this.#limits, metrics: this.#metrics });
     this.heldList = lists.held.bind(lists);
     const ofTopics = [...topicChannels(this.#limits, clock.nowMs()), lists.trending];
     this.#byTopic = new Map(
@@ -153,6 +153,7 @@ class Gateway implements LiveGateway {
         this.#metrics.gaps.inc();
         logger.warn({ ...tp, err: error.message }, 'live gateway missed records: views are built again');
         this.#windows.gap(tp, resumedAt);
+        this.#readsFrom(tp, resumedAt);
       },
     });
     this.#sockets = createSockets({
@@ -226,7 +227,7 @@ class Gateway implements LiveGateway {
 
   async #openMissing(): Promise<void> {
     const isFirst = !this.#hasOpened;
-    await this.#streams.openMissing(({ topic }, bounds) => this.#startOf(topic, bounds, isFirst));
+    await this.#streams.openMissing((tp, bounds) => this.#readsFrom(tp, this.#startOf(tp.topic, bounds, isFirst)));
     this.#hasOpened = true;
     this.#next.lookMs = this.#options.clock.nowMs() + lookEveryMs;
   }
@@ -236,6 +237,11 @@ class Gateway implements LiveGateway {
     if (!isFirst) return bounds.lowOffset;
     if (windowTopics.includes(topic)) return tailStart(bounds, tailRecordsMax);
     return tailStart(bounds, BigInt(this.#byTopic.get(topic)?.[0]?.tailRecords ?? this.#limits.problemsMax));
+  }
+
+  #readsFrom(tp: TopicPartition, fromOffset: bigint): bigint {
+    for (const channel of this.#byTopic.get(tp.topic) ?? []) channel.readsFrom?.(tp, fromOffset);
+    return fromOffset;
   }
 
   #fold(batch: RecordBatch): void {

@@ -47,8 +47,10 @@ export interface GatewayLimits {
   /** Minutes of a series held by `predictions:<metric>`, and rows of minutes over all its series. */
   readonly predictionMinutesMax: number;
   readonly predictionRowsMax: number;
-  /** Visitors whose list of recommendations is held. */
+  /** Visitors whose list of recommendations is held for those who watch it. */
   readonly visitorsMax: number;
+  /** Visitors' lists held for GET /v1/recommendations, about 1 KB each. */
+  readonly listBytesMax: number;
   /** Records of lists read of each partition at the start. */
   readonly listTailRecords: number;
   /** How long a close may take before the socket is cut. */
@@ -83,6 +85,7 @@ export const defaultLimits: GatewayLimits = {
   predictionMinutesMax: 180,
   predictionRowsMax: 20_000,
   visitorsMax: 2_000,
+  listBytesMax: 268_435_456,
   listTailRecords: 2_000,
   closeTimeoutMs: 3_000,
 };

@@ -77,8 +77,8 @@ test('trending: while ClickHouse is away a subscriber gets what is pushed', () =
 test('recommendations:<user> shows that visitor’s list only, a stored one where none was pushed', () =>
   withRig(
     {
-      storedLists: async (list, key) =>
-        list === 'personal' && key === 'u2' ? [listOf('personal', 'u2', 3, ['stored'])] : [],
+      storedLists: async (list, of) =>
+        list === 'personal' && of?.key === 'u2' ? [listOf('personal', 'u2', 3, ['stored'])] : [],
     },
     async (rig) => {
       push(rig, listOf('personal', 'u1', 1, ['a']));
@@ -89,7 +89,9 @@ test('recommendations:<user> shows that visitor’s list only, a stored one wher
       push(rig, listOf('personal', 'u3', 5, ['c']));
       await vi.waitFor(() => expect([one(), two()]).toEqual([['u1 a'], ['u2 b']]));
       expect(rig.gateway.heldList('personal', 'u3')?.items).toHaveLength(1);
-      expect(rig.gateway.heldList('personal', 'u4')).toBeUndefined();
+      await vi.waitFor(() => expect(rig.gateway.heldList('personal', 'u4')).toBeNull());
+      expect(rig.gateway.heldList('trending', 'all')).toBeNull();
+      expect(rig.gateway.heldList('co_visited', 'a')).toBeUndefined();
       const raw = rig.raw();
       await vi.waitFor(() => expect(raw.of('hello')).toHaveLength(1));
       raw.send({ kind: 'auth', method: 'anonymous' });
@@ -102,10 +104,12 @@ test('recommendations:<user> shows that visitor’s list only, a stored one wher
     },
   ));
 
-test('the lists of so many visitors are held, the last to change', () =>
+test('the lists of so many visitors are held for those who watch, the last to change', () =>
   withRig({ limits: { visitorsMax: 2 } }, async (rig) => {
     for (const [i, user] of ['u1', 'u2', 'u1', 'u3'].entries()) push(rig, listOf('personal', user, i + 1, ['a']));
     await vi.waitFor(() => expect(rig.gateway.heldList('personal', 'u3')).toBeDefined());
-    expect(rig.gateway.heldList('personal', 'u2')).toBeUndefined();
-    expect(rig.gateway.heldList('personal', 'u1')?.revision).toBe('3');
+    const [one, two] = [held(rig, 'recommendations:u1'), held(rig, 'recommendations:u2')];
+    await vi.waitFor(() => expect(one()).toEqual(['u1 a']));
+    expect(two()).toEqual([]);
+    expect(rig.gateway.heldList('personal', 'u2')?.revision).toBe('2');
   }));

@@ -1,16 +1,24 @@
 // The channels `trending` and `recommendations:<user>`, both from the topic of the lists, and what GET /v1/recommendations asks first.
 // Guarantees: of a key the newest list, whatever came first; bounded: the visitors whose list came last. What came before the topic's
-// tail is asked of ClickHouse: trending at the start, a visitor's list when somebody subscribes to it. Redelivery: changes nothing.
+// tail is asked of ClickHouse: trending and what HTTP serves at the start, a visitor's list when somebody subscribes to it.
+// Redelivery: changes nothing.
 import type { RecommendationList } from '../../events/insights.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { LiveRow } from '../../live/messages.ts';
 import { type Channel, parseNoParams } from './channel.ts';
 import { decodeRow } from './decode-row.ts';
+import type { GatewayMetrics } from './gateway-metrics.ts';
+import { type HeldList, HeldLists } from './held-lists.ts';
+import type { GatewayLimits } from './limits.ts';
 import { LiveView, type LiveViewLimits } from './live-view.ts';
 import type { TopicChannel } from './topic-channel.ts';
+import type { CommittedPositions } from './window-builder.ts';
 
-/** Lists as ClickHouse has them: those of one key, or all. */
-export type StoredLists = (list: RecommendationList['list'], key?: string) => Promise<readonly RecommendationList[]>;
+/** Lists as ClickHouse has them: that of one key; or some of those after a key, by key; or all. */
+export type StoredLists = (list: RecommendationList['list'], of?: ListsOf) => Promise<readonly RecommendationList[]>;
+
+export type ListsOf =
+  { readonly key: string; readonly after?: never } | { readonly after: string; readonly key?: never };
 
 export interface RecommendationChannels {
   /** Takes every list of the topic. */
@@ -19,13 +27,15 @@ export interface RecommendationChannels {
   readonly visitors: Channel;
   /** The channel of this name; undefined: it is not of this kind. */
   ofVisitor(name: string): Channel | undefined;
-  /** A list that is held now. */
-  held(list: RecommendationList['list'], key: string): RecommendationList | undefined;
+  /** A list that is held now; null: there is none; undefined: it is not known here. */
+  held(list: RecommendationList['list'], key: string): HeldList | null | undefined;
 }
 
 export interface RecommendationChannelsOptions {
-  readonly limits: LiveViewLimits & { readonly visitorsMax: number; readonly listTailRecords: number };
+  readonly limits: LiveViewLimits & Pick<GatewayLimits, 'visitorsMax' | 'listTailRecords' | 'listBytesMax'>;
   readonly storedLists: StoredLists;
+  readonly committedPositions: CommittedPositions;
+  readonly metrics: Pick<GatewayMetrics, 'lists' | 'listBytes'>;
 }
 
 const prefix = 'recommendations:';
@@ -45,6 +55,7 @@ class Channels implements RecommendationChannels {
   /** Visitors held, the one whose list came first first. */
   readonly #visitorIds = new Set<string>();
   readonly #loading = new Set<string>();
+  readonly #lists: HeldLists;
   #nextLoadMs = 0;
   readonly trending: TopicChannel;
   readonly visitors: Channel;
@@ -54,6 +65,15 @@ class Channels implements RecommendationChannels {
     this.#trending = new LiveView(options.limits);
     this.#visitors = new LiveView(options.limits);
     this.#visitors.readiness = 'complete';
+    const { storedLists, committedPositions } = options;
+    this.#lists = new HeldLists({
+      bytesMax: options.limits.listBytesMax,
+      committed: () => committedPositions([resultTopics.recommendations]),
+      storedAfter: async (after) => {
+        if (after === '') for (const list of await storedLists('trending')) this.#put(list);
+        return storedLists('personal', { after });
+      },
+    });
     this.trending = {
       name: 'trending',
       topic: resultTopics.recommendations,
@@ -66,7 +86,13 @@ class Channels implements RecommendationChannels {
         this.#put(row as unknown as RecommendationList);
         return true;
       },
-      keepTime: (nowMs) => this.#loadTrending(nowMs),
+      readsFrom: (tp, fromOffset) => this.#lists.readsFrom(tp, fromOffset),
+      keepTime: (nowMs) => {
+        this.#loadTrending(nowMs);
+        this.#lists.keepTime(nowMs);
+        options.metrics.lists.set(this.#lists.size);
+        options.metrics.listBytes.set(this.#lists.bytes);
+      },
     };
     const why = 'ask for recommendations:<user>';
     this.visitors = { name: 'recommendations', view: this.#visitors, parse: () => ({ kind: 'bad', why }) };
@@ -87,15 +113,16 @@ class Channels implements RecommendationChannels {
     };
   }
 
-  held(list: RecommendationList['list'], key: string): RecommendationList | undefined {
-    const view = list === 'trending' ? this.#trending : this.#visitors;
-    const row = list === 'co_visited' ? undefined : view.get(key)?.row;
-    return row as RecommendationList | undefined;
+  held(list: RecommendationList['list'], key: string): HeldList | null | undefined {
+    if (list === 'personal') return this.#lists.get(key);
+    const row = list === 'trending' ? this.#trending.get(key)?.row : undefined;
+    return (row as RecommendationList | undefined) ?? (list === 'trending' && this.#lists.isLoaded ? null : undefined);
   }
 
   #put(list: RecommendationList): void {
     if (list.list === 'trending') this.#trending.put(rowOf(list));
     if (list.list !== 'personal') return;
+    this.#lists.put(list);
     this.#visitors.put(rowOf(list));
     this.#visitorIds.delete(list.key);
     this.#visitorIds.add(list.key);
@@ -127,7 +154,7 @@ class Channels implements RecommendationChannels {
     if (this.#visitors.get(userId) || this.#loading.has(userId) || this.#loading.size >= loadsMax) return;
     this.#loading.add(userId);
     const load = async (): Promise<void> => {
-      for (const list of await this.#options.storedLists('personal', userId)) this.#put(list);
+      for (const list of await this.#options.storedLists('personal', { key: userId })) this.#put(list);
     };
     void load()
       .catch(() => {})

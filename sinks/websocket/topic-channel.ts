@@ -1,5 +1,5 @@
 // A channel that is fed by the records of one result topic. The gateway reads the topic's tail at its start and then all of it.
-import type { RecordBatch } from '../../sources/source.ts';
+import type { RecordBatch, TopicPartition } from '../../sources/source.ts';
 import { createAlertsChannel } from './alerts-channel.ts';
 import type { Channel } from './channel.ts';
 import { createDecisionsChannel } from './decisions-channel.ts';
@@ -13,6 +13,8 @@ export interface TopicChannel extends Channel {
   readonly tailRecords: number;
   /** False when the record is none of what the channel shows. */
   add(batch: RecordBatch, index: number): boolean;
+  /** Where reading of a partition begins, or goes on where records were gone before they were read. */
+  readsFrom?(tp: TopicPartition, fromOffset: bigint): void;
   /** Asked once a tick, before changes are published; for channels that show less than they read. */
   keepTime?(nowMs: number): void;
 }

@@ -14,7 +14,9 @@ import { produce } from './produce.ts';
 import { recommendationsSchema } from './recommendations-schema.ts';
 
 /** The newest list of a key; null: there is none. Rejects when it cannot be known now. */
-export type NewestList = (list: RecommendationList['list'], key: string) => Promise<RecommendationList | null>;
+export type NewestList = (list: RecommendationList['list'], key: string) => Promise<ListToServe | null>;
+
+export type ListToServe = Pick<RecommendationList, 'list' | 'items' | 'eventTimeMs'>;
 
 export interface RecommendationsRouteOptions {
   readonly newestList: NewestList;
@@ -81,7 +83,7 @@ async function found(
   newestList: NewestList,
   userId: string,
   category: string | undefined,
-): Promise<RecommendationList | null> {
+): Promise<ListToServe | null> {
   const own = await newestList('personal', userId);
   if (own) return own;
   const near = category === undefined ? null : await newestList('trending', category);
@@ -94,7 +96,7 @@ async function record(
     readonly userId: string;
     readonly from: Served['list'];
     readonly items: readonly ServedItem[];
-    readonly list: RecommendationList;
+    readonly list: ListToServe;
   },
   options: RecommendationsRouteOptions,
 ): Promise<string | null> {
