@@ -14,6 +14,7 @@ import {
 } from '../../sinks/clickhouse/testbed-suite.ts';
 import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gateway.ts';
 import type { StoredLists } from '../../sinks/websocket/recommendation-channels.ts';
+import { withKnownCounts } from '../../sources/http/known-counts.ts';
 import { recommendationsRoute } from '../../sources/http/recommendations-route.ts';
 import { createMemorySource } from '../../sources/memory.ts';
 import { systemClock } from '../../telemetry/clock.ts';
@@ -98,7 +99,7 @@ async function serve(
 ): Promise<LoadResult & { readonly loadMs: number }> {
   const common = { clock: systemClock, logger: silentLogger, metrics: createMetrics() };
   const kafka = await openBroker({ brokers, isEmbedded });
-  const producer = await kafka.producer();
+  const producer = withKnownCounts(await kafka.producer(), systemClock);
   const source = createMemorySource();
   source.append(place, lists.slice(-2_000));
   const stored: StoredLists = (list, of) =>

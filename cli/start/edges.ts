@@ -19,6 +19,7 @@ import { createLiveGateway, type LiveGateway } from '../../sinks/websocket/gatew
 import { createAwaitedDecisions } from '../../sources/http/awaited-decisions.ts';
 import { decideRoute } from '../../sources/http/decide-route.ts';
 import { eventsRoute } from '../../sources/http/events-route.ts';
+import { withKnownCounts } from '../../sources/http/known-counts.ts';
 import { recommendationsRoute } from '../../sources/http/recommendations-route.ts';
 import type { TopicPartition } from '../../sources/source.ts';
 import type { Service } from '../../telemetry/service.ts';
@@ -90,6 +91,7 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
   const { kafka, gate } = infrastructure;
   const logger = parts.logger.child({ service: 'http' });
   const producer = awaited(kafka.producer(gate && { gate }));
+  const counting = withKnownCounts(producer, clock);
   const stored = decisionsOf(parts);
   const reading = openReading(parts);
   const decisions = createAwaitedDecisions({ openReader: () => kafka.reader({ fetchWaitMs: 10 }), clock });
@@ -116,13 +118,13 @@ export async function httpService(parts: EdgeParts, page: Page): Promise<Service
         ? [sqlRoute({ runSql: reading.query, concurrentMax: config.sql.concurrentMax, metrics })]
         : []),
       webhookRoutes(webhooksOf(parts, producer)),
-      eventsRoute({ producer, newId: randomUUID, clock, logger, metrics }),
+      eventsRoute({ producer: counting, newId: randomUUID, clock, logger, metrics }),
       recommendationsRoute({
-        ...{ newestList: newestListOf(() => page.gateway, storedListsOf(parts)), producer },
+        ...{ newestList: newestListOf(() => page.gateway, storedListsOf(parts)), producer: counting },
         ...{ newId: randomUUID, clock, logger, metrics },
       }),
       decideRoute({
-        producer,
+        producer: counting,
         decisions,
         storedDecision: async ({ source, id }) =>
           (await stored(id)).find((one) => one.paymentSource === source) ?? null,

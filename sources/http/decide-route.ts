@@ -4,10 +4,10 @@
 // Redelivery: the same (source, id) again is the same payment: it is not decided twice, and the stored decision is the answer.
 import type { FastifyInstance } from 'fastify';
 import type { Decision } from '../../events/decisions.ts';
-import type { Producer } from '../../kafka/contract.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { RouteProducer } from './known-counts.ts';
 import type { AwaitedDecision, AwaitedDecisions, AwaitedPayment } from './awaited-decisions.ts';
 import { decideSchema } from './decide-schema.ts';
 import { produce } from './produce.ts';
@@ -15,7 +15,7 @@ import { type ReadEvent, readEvents } from './read-events.ts';
 import { faulty, notProduced } from './replies.ts';
 
 export interface DecideRouteOptions {
-  readonly producer: Pick<Producer, 'partitionCount' | 'send' | 'isGated' | 'pendingMessages'>;
+  readonly producer: RouteProducer;
   readonly decisions: AwaitedDecisions;
   /** A decision that was made before; null when none is stored. */
   readonly storedDecision: (payment: AwaitedPayment) => Promise<Decision | null>;

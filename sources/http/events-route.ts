@@ -3,17 +3,18 @@
 // acknowledged all of them; back-pressure is told (429), not hidden in memory. Redelivery: who got no answer sends the same events
 // with the same ids again, and (source, id) makes the second a duplicate that is dropped and counted.
 import type { FastifyInstance } from 'fastify';
-import type { Producer, SentMessage } from '../../kafka/contract.ts';
+import type { SentMessage } from '../../kafka/contract.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { RouteProducer } from './known-counts.ts';
 import { eventsSchema } from './events-schema.ts';
 import { readEvents, type ReadEvent } from './read-events.ts';
 import { produce } from './produce.ts';
 import { faulty, notProduced } from './replies.ts';
 
 export interface EventsRouteOptions {
-  readonly producer: Pick<Producer, 'partitionCount' | 'send' | 'isGated' | 'pendingMessages'>;
+  readonly producer: RouteProducer;
   /** Gives an id to events that come without one. */
   readonly newId: () => string;
   readonly clock: Clock;

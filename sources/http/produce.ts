@@ -1,13 +1,14 @@
 // Hands events to the producer and waits for the broker's word, for a bounded time.
 // Guarantees: nothing is handed over while any of the partitions is gated; `accepted` means that every event is acknowledged.
 // Redelivery: `unavailable` leaves open what was stored; the same ids again are dropped as duplicates.
-import { KafkaError, type OutMessage, type Producer, type SentMessage } from '../../kafka/contract.ts';
+import { KafkaError, type OutMessage, type SentMessage } from '../../kafka/contract.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import type { Clock } from '../../telemetry/clock.ts';
+import type { RouteProducer } from './known-counts.ts';
 import type { ReadEvent } from './read-events.ts';
 
 export interface ProduceLimits {
-  readonly producer: Pick<Producer, 'partitionCount' | 'send' | 'isGated' | 'pendingMessages'>;
+  readonly producer: RouteProducer;
   readonly pendingMessagesMax: number;
   readonly timeoutMs: number;
 }

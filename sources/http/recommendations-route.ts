@@ -5,11 +5,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { RankedItem, RecommendationList } from '../../events/insights.ts';
 import type { Served } from '../../events/served.ts';
-import type { Producer } from '../../kafka/contract.ts';
 import { mayRead, type Principal } from '../../live/principal.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { RouteProducer } from './known-counts.ts';
 import { produce } from './produce.ts';
 import { recommendationsSchema } from './recommendations-schema.ts';
 
@@ -20,7 +20,7 @@ export type ListToServe = Pick<RecommendationList, 'list' | 'items' | 'eventTime
 
 export interface RecommendationsRouteOptions {
   readonly newestList: NewestList;
-  readonly producer: Pick<Producer, 'partitionCount' | 'send' | 'isGated' | 'pendingMessages'>;
+  readonly producer: RouteProducer;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
