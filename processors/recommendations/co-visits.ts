@@ -16,6 +16,8 @@ export interface CoVisitsOptions {
   readonly listItemsMax: number;
 }
 
+/** No tile: a small whole number, as all tiles are, so that V8 keeps it in its place. */
+const noTile = -1_000_000_000;
 /** A window reaches back its size and at most 1/24 less. */
 const tilesPerWindow = 24;
 /** Neighbours of an item: beyond the first number those seen together least are forgotten, down to the second. */
@@ -37,10 +39,15 @@ interface Item extends Touched {
   windowSessions: number;
 }
 
+/** Sessions that two items share, by tile. Nearly all pairs have one tile: it needs no array. */
 interface Pair {
   /** Where this object was replaced since, all that the pair has counted is out of the window. */
   other: Item;
-  readonly tiles: Tiles;
+  /** The newest tile, and what it holds. */
+  tile: number;
+  count: number;
+  /** Those before, if any. */
+  older: Tiles | null;
 }
 
 /** Told of each neighbour in the window: its rank in whole millionths, sessions with both, and the first tile of them. */
@@ -76,7 +83,7 @@ export class CoVisits {
     const item = this.items.touch(itemId, timeMs, newestMs);
     if (tile < first) return;
     addToTile(item.sessions, tile);
-    item.windowTile = -Infinity;
+    item.windowTile = noTile;
     for (const otherId of others) {
       const other = this.items.touch(otherId, timeMs, newestMs);
       pair(item, other, tile, first);
@@ -94,11 +101,12 @@ export class CoVisits {
     if (!item) return;
     const first = this.firstTile(newestMs);
     const own = sessionsOf(item, first) + shrinkage;
-    for (const { other, tiles } of item.neighbours.values()) {
-      const support = countFrom(tiles, first);
+    for (const pairOfBoth of item.neighbours.values()) {
+      const support = sessionsOfBoth(pairOfBoth, first);
       if (support === 0) continue;
+      const { other, older, tile } = pairOfBoth;
       const rank = Math.round((scoreUnit * support) / Math.sqrt(own * (sessionsOf(other, first) + shrinkage)));
-      tell(other.itemId, rank, support, oldestFrom(tiles, first) as number);
+      tell(other.itemId, rank, support, older === null ? tile : (oldestFrom(older, first) ?? tile));
     }
   }
 
@@ -126,7 +134,7 @@ export class CoVisits {
 
   snapshot(): unknown {
     return this.items.snapshot(({ lastMs, sessions, neighbours }): SavedItem => {
-      return [lastMs, sessions, Array.from(neighbours, ([itemId, { tiles }]) => [itemId, tiles] as const)];
+      return [lastMs, sessions, Array.from(neighbours, ([itemId, both]) => [itemId, tilesOf(both)] as const)];
     });
   }
 
@@ -137,7 +145,7 @@ export class CoVisits {
       for (const [otherId, tiles] of neighbours) {
         // Who is gone had counted nothing that is in the window.
         const other = items.get(otherId) ?? newItem(otherId, -Infinity, []);
-        items.get(itemId)?.neighbours.set(otherId, { other, tiles });
+        items.get(itemId)?.neighbours.set(otherId, pairFrom(other, tiles));
       }
     this.items.restore([...items], (item) => item);
   }
@@ -147,18 +155,40 @@ type SavedItem = readonly [lastMs: number, sessions: Tiles, neighbours: readonly
 
 const newItem = (itemId: string, lastMs: number, sessions: Tiles): Item => ({
   ...{ itemId, lastMs, sessions, neighbours: new Map<string, Pair>() },
-  ...{ windowTile: -Infinity, windowSessions: 0 },
+  ...{ windowTile: noTile, windowSessions: 0 },
 });
 
 function pair({ neighbours }: Item, other: Item, tile: number, firstTile: number): void {
   const known = neighbours.get(other.itemId);
   if (known) {
     known.other = other;
-    addToTile(known.tiles, tile);
+    addSession(known, tile);
     return;
   }
-  neighbours.set(other.itemId, { other, tiles: [tile, 1] });
+  neighbours.set(other.itemId, { other, tile, count: 1, older: null });
   if (neighbours.size > neighboursMax) prune(neighbours, firstTile);
+}
+
+function addSession(both: Pair, tile: number): void {
+  if (tile === both.tile) both.count += 1;
+  else if (tile < both.tile) addToTile((both.older ??= []), tile);
+  else {
+    (both.older ??= []).push(both.tile, both.count);
+    both.tile = tile;
+    both.count = 1;
+  }
+}
+
+function sessionsOfBoth({ tile, count, older }: Pair, firstTile: number): number {
+  if (tile < firstTile) return 0;
+  return older === null ? count : count + countFrom(older, firstTile);
+}
+
+const tilesOf = ({ tile, count, older }: Pair): Tiles => [...(older ?? []), tile, count];
+
+function pairFrom(other: Item, tiles: Tiles): Pair {
+  const [tile, count] = tiles.slice(-2) as [number, number];
+  return { other, tile, count, older: tiles.length > 2 ? tiles.slice(0, -2) : null };
 }
 
 function sessionsOf(item: Item, firstTile: number): number {
@@ -172,8 +202,8 @@ function sessionsOf(item: Item, firstTile: number): number {
 
 /** Keeps the neighbours that were seen together most in the window; of equals those seen together last, then the lower id. */
 function prune(neighbours: Map<string, Pair>, firstTile: number): void {
-  const best = Array.from(neighbours, ([itemId, { tiles }]) => {
-    return { itemId, count: countFrom(tiles, firstTile), newest: tiles.at(-2) as number };
+  const best = Array.from(neighbours, ([itemId, both]) => {
+    return { itemId, count: sessionsOfBoth(both, firstTile), newest: both.tile };
   }).sort((a, b) => b.count - a.count || b.newest - a.newest || (a.itemId < b.itemId ? -1 : 1));
   for (const { itemId } of best.slice(neighboursKept)) neighbours.delete(itemId);
 }
