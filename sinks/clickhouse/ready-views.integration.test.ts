@@ -184,6 +184,9 @@ describeUnless([requireChdb()], 'ready-made views', () => {
     expect(await storedLists(from, { ...query, key: 'books' })).toEqual([later]);
     expect((await storedLists(from, query)).map(({ key }) => key).toSorted()).toEqual(['all', 'books']);
     expect(await storedLists(from, { ...query, list: 'personal', key: 'nobody' })).toEqual([]);
+    const after = async (key: string) => (await storedLists(from, { ...query, after: key })).map((list) => list.key);
+    expect([await after(''), await after('all'), await after('books')]).toEqual([['all', 'books'], ['books'], []]);
+    expect(await storedLists(from, { ...query, after: 'all' })).toEqual([later]);
   });
 
   test('a forecast stands beside what the minute was, wherever that was said', async () => {
