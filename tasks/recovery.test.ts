@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { createMemoryStore } from '../checkpoints/memory.ts';
+import type { CheckpointStore } from '../checkpoints/store.ts';
 import type { WindowResult } from '../events/results.ts';
 import { resultTopics } from '../events/topics.ts';
+import { createChainedSource } from '../sources/archive/chained.ts';
+import type { Source } from '../sources/source.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { T0, payment, revenuePipeline } from '../tests/fold/cases.ts';
 import { createSimBroker, createSimSource } from '../tests/simulation/broker.ts';
@@ -12,6 +16,7 @@ import type { SimResult } from '../tests/simulation/counting-fold.ts';
 import { createSimProcess } from '../tests/simulation/virtual-time.ts';
 import { markSnapshot, restoreAt } from './operate.ts';
 import { encodeOrderRecord } from './order-codec.ts';
+import { decodeSnapshot } from './snapshot.ts';
 
 const textOf = (value: Uint8Array | null): string => Buffer.from(value ?? []).toString();
 
@@ -70,6 +75,71 @@ describe('a crashed task', () => {
     await world.run(59_000);
     await world.run(20_000);
     expect(rows().map(({ state, values }) => [state, values['count']])).toEqual([['final', 2]]);
+  });
+});
+
+describe('a task that has lost what it had', () => {
+  const faults = { isOn: () => false, random: () => 0.5, count: () => {} };
+  const options = { epoch: { current: 0, openNew: false }, tuning: { snapshotEveryMs: 300 } };
+
+  it('[K9] folds to the same state without its disk, from the archive where the broker has forgotten', async () => {
+    const world = createCalmWorld();
+    const first = world.start(options);
+    for (let i = 0; i < 6; i++) {
+      world.produce(i % 2, i);
+      await world.run(100);
+    }
+    await world.until('folded', () => first.shard().totals.records === 6);
+    const { totals, inputs } = first.shard();
+    await first.drain();
+    const stateOf = async (store: CheckpointStore): Promise<unknown> => {
+      const [newest] = await store.list({ pipeline: 'counting', version: 1, shard: 0 });
+      return decodeSnapshot((newest && (await store.load(newest.name))) ?? new Uint8Array())?.fold;
+    };
+    const before = await stateOf(world.store);
+    expect(before).toBeDefined();
+
+    const process = createSimProcess(world.time, 'chained');
+    const archived = copyOf(world, world.broker);
+    const chained = (): Source =>
+      createChainedSource({
+        ...{
+          archive: createSimSource(archived, process, faults),
+          broker: createSimSource(world.broker, process, faults),
+        },
+        ...{ clock: process.clock, logger: silentLogger },
+      });
+    for (const [name, at] of world.broker.partitions) if (name.startsWith('in-')) at.lowOffset = at.endOffset;
+    const store = createMemoryStore({ keep: 3, clock: world.time });
+    const second = world.start({ ...options, store, inputs: chained(), order: chained() });
+    await world.until('owner', () => second.shard().state === 'owner');
+    expect(second.shard().totals.records).toBe(totals.records);
+    expect(second.shard().inputs).toEqual(inputs);
+    await second.drain();
+    expect(await stateOf(store)).toEqual(before);
+    expect(world.totals()).toEqual({ k0: [2, 3], k1: [2, 5], k2: [2, 7] });
+  });
+
+  it('stops where its order log has lost its end above the newest snapshot, as only the archive knows', async () => {
+    for (const isArchived of [true, false]) {
+      const world = createCalmWorld();
+      const order = { topic: 'order', partition: 0 };
+      const first = world.start({ ...options, tuning: { snapshotEveryMs: 1e9 } });
+      for (let i = 0; i < 4; i++) {
+        world.produce(0, i);
+        await world.until('folded', () => first.shard().totals.records === i + 1);
+      }
+      first.process.crash();
+      const archived = copyOf(world, world.broker);
+      world.broker.truncate(order, world.broker.partition(order).endOffset - 2n);
+      const reader = createSimProcess(world.time, 'archive');
+      const archive = isArchived ? () => createSimSource(archived, reader, faults) : undefined;
+      const second = world.start({ ...options, archive });
+      await world.until('decided', () => ['parked', 'owner'].includes(second.shard().state));
+      expect([second.shard().state, second.shard().parked?.code]).toEqual(
+        isArchived ? ['parked', 'log_truncated'] : ['owner', undefined],
+      );
+    }
   });
 });
 
