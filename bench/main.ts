@@ -44,7 +44,7 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
         the sink's rows a second beside the bare client's
   recommend [--clicks N] [--items I] [--users U] [--requests R] [--rate PER_SECOND]
         what one more interaction costs, and how long a visitor waits for a list
-  latency [--seconds T] [--sustained PER_SECOND]
+  latency [--seconds T] [--sustained PER_SECOND] [--processes one|apart]
         from a payment to its decision, webhook and browser frame, at half and four fifths of the sustained rate
   live [--sockets S] [--seconds T] [--events PER_SECOND]
         a thousand pushed viewers beside a busy fold, one of them frozen

@@ -125,7 +125,7 @@ const snapshots = z.strictObject({
     .default('fs')
     .describe('Where snapshots go: fs: files of this host; clickhouse: any host finds them.'),
   dir: text().describe('Folder of fs; empty: <embedded.dataDir>/snapshots.'),
-  everyMs: whole(10_000, 100).describe('Pause between snapshots of a task.'),
+  everyMs: whole(10_000, 100).describe('Pause between snapshots of a task; up to six times for slow ones.'),
   keep: whole(3, 1, 100).describe('Newest snapshots kept a task.'),
 });
 

@@ -110,6 +110,8 @@ export interface Membership {
 export interface ReaderOptions {
   /** How long the broker may hold a fetch with nothing to send. On the embedded broker this is the latency: 5–10 for order topics, more elsewhere. */
   readonly fetchWaitMs?: number;
+  /** A real broker answers a fetch early only with so many bytes: who can wait for `fetchWaitMs` asks less often. 1 unless given. */
+  readonly fetchBytesMin?: number;
   /** On the embedded broker, of records that this process produced: from hearing of one to fetching it. Reader `direct` only; `fetchWaitMs` unless given. */
   readonly gatherMs?: number;
   /** Native and decoded bytes waiting to be polled, per partition. */

@@ -45,7 +45,7 @@ function readerConfig(context: KafkaContext, options: ReaderOptions) {
     'isolation.level': 'read_committed',
     'allow.auto.create.topics': false,
     'fetch.wait.max.ms': options.fetchWaitMs ?? (context.isEmbedded ? fetchWaitMsEmbedded : fetchWaitMsReal),
-    'fetch.min.bytes': 1,
+    'fetch.min.bytes': context.isEmbedded ? 1 : (options.fetchBytesMin ?? 1),
     'fetch.error.backoff.ms': 100,
     'fetch.queue.backoff.ms': 5,
     'queued.max.messages.kbytes': 4_096,

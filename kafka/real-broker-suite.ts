@@ -61,6 +61,21 @@ function recordsSuite(given: () => Bench): void {
     await reader.close();
   });
 
+  test('who can wait is answered once there are bytes enough, or its time is over', async () => {
+    const tp = { topic: given().newTopic(), partition: 0 };
+    await send(given().kafka, numbered(tp, 1));
+    const reader = await given().kafka.reader({ fetchWaitMs: 2_500, fetchBytesMin: 20_000 });
+    const stream = reader.read(tp, 0n);
+    const startedMs = systemClock.nowMs();
+    // Far less than is asked for, so the broker waits; then more than that.
+    await systemClock.sleep(500);
+    expect(stream.poll()).toBeNull();
+    await send(given().kafka, numbered(tp, 2_000));
+    expect((await readCount(stream, 2_001)).length).toBeGreaterThan(0);
+    expect(systemClock.nowMs() - startedMs).toBeGreaterThan(400);
+    await reader.close();
+  });
+
   test('reads gzip, snappy and lz4, and zstd where it is built in', async () => {
     const { features } = given().kafka.features;
     const codecs = ['gzip', 'snappy', 'lz4', ...(features.includes('zstd') ? ['zstd'] : [])];

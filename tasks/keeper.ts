@@ -43,6 +43,13 @@ interface Captured {
 
 /** Entries without a record are cheap to fold again: so many of them are worth a snapshot. */
 const emptyEntriesMax = 200;
+/**
+ * Capturing holds up the fold, so it is done less often where it takes long: so many times what it took lies between two, six pauses at most.
+ * What takes no longer than this holds nobody up.
+ */
+const pausePerHold = 400;
+const pausesMax = 6;
+const holdMinMs = 20;
 /** Marks whose outputs are not acknowledged yet; each holds a state. One more is not taken, and said so. */
 const marksMax = 4;
 
@@ -52,13 +59,16 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const marked: Captured[] = [];
   let saving: Promise<void> | null = null;
   let lastMs = options.clock.nowMs();
+  let pauseMs = options.everyMs;
   let savedOffset = options.savedOffset;
   let last = options.savedCounters;
 
   const capture = (nowMs: number): Captured => {
     lastMs = nowMs;
     last = replica.counters();
-    return { orderOffset: replica.nextOffset(), epoch: replica.judgeState().epoch, bytes: replica.capture() };
+    const bytes = replica.capture();
+    pauseMs = pauseAfter(options.clock.nowMs() - nowMs, options.everyMs);
+    return { orderOffset: replica.nextOffset(), epoch: replica.judgeState().epoch, bytes };
   };
   const save = async ({ orderOffset, epoch, bytes, label }: Captured): Promise<void> => {
     const { pipeline, version, stateHash } = replica.fold();
@@ -92,7 +102,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   return {
     tick(nowMs) {
-      if (!captured && !saving && nowMs - lastMs >= options.everyMs && isWorthIt()) captured = capture(nowMs);
+      if (!captured && !saving && nowMs - lastMs >= pauseMs && isWorthIt()) captured = capture(nowMs);
       saveIfAcked();
     },
     mark(label) {
@@ -111,3 +121,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     },
   };
 }
+
+/** How long no snapshot is captured after one that took `holdMs`. */
+const pauseAfter = (holdMs: number, everyMs: number): number =>
+  holdMs < holdMinMs ? everyMs : Math.max(everyMs, Math.min(pausesMax * everyMs, pausePerHold * holdMs));

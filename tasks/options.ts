@@ -31,6 +31,8 @@ export interface TaskTuning {
   readonly entryRecordsMax: number;
   readonly entryBytesMax: number;
   readonly entryEveryMs: number;
+  /** The same while no entry is in flight; absent: `entryEveryMs`. */
+  readonly entrySoonMs?: number | undefined;
   readonly idleMs: number;
   readonly tickMs: number;
   readonly ownerHeartbeatMs: number;

@@ -51,6 +51,8 @@ export interface OwnerOptions {
 export interface Rhythm {
   /** Shortest time between two entries, unless the last one was half full. */
   readonly entryEveryMs: number;
+  /** The same while none is in flight: what gathers meanwhile would only wait. Absent: `entryEveryMs`. */
+  readonly entrySoonMs?: number | undefined;
   readonly entryRecordsMax: number;
   /** Entries while everything is silent and windows are open. */
   readonly tickMs: number;
@@ -156,7 +158,9 @@ function act(options: OwnerOptions, term: Term): number {
 
 function appendDue(options: OwnerOptions, term: Term, nowMs: number): number {
   const { writer, replica, rhythm, chooser } = options;
-  const spacingMs = term.wasHalfFull ? 0 : term.lastAppendMs + rhythm.entryEveryMs - nowMs;
+  const { entryEveryMs, entrySoonMs = entryEveryMs } = rhythm;
+  const everyMs = writer.inFlight() === 0 ? entrySoonMs : entryEveryMs;
+  const spacingMs = term.wasHalfFull ? 0 : term.lastAppendMs + everyMs - nowMs;
   if (!writer.canAppend()) return checkMs;
   if (spacingMs > 0) return spacingMs;
   const folded = replica.judgeState();
@@ -167,7 +171,7 @@ function appendDue(options: OwnerOptions, term: Term, nowMs: number): number {
   const records = entry.ranges.reduce((sum, [, , , count]) => sum + count, 0);
   term.lastAppendMs = nowMs;
   term.wasHalfFull = records * 2 >= rhythm.entryRecordsMax;
-  return rhythm.entryEveryMs;
+  return entryEveryMs;
 }
 
 /** The entry that is due now, or null: records, a join, a change of idleness, a tick, a heartbeat. */

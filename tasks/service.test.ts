@@ -175,6 +175,23 @@ describe('a task', () => {
     expect(world.log().length - before).toBeLessThanOrEqual(52);
   });
 
+  it('orders what comes sooner while no entry is in flight, where it is told to', async () => {
+    const lengthWith = async (entrySoonMs?: number): Promise<number> => {
+      const world = createCalmWorld();
+      const task = world.start({ tuning: { entryEveryMs: 200, entrySoonMs } });
+      await world.until('owner', () => task.shard().state === 'owner');
+      const before = world.log().length;
+      for (let i = 0; i < 100; i++) {
+        world.produce(i % 2, i);
+        await world.run(20);
+      }
+      await world.until('folded', () => task.shard().totals.records === 100);
+      return world.log().length - before;
+    };
+    expect(await lengthWith()).toBeLessThanOrEqual(12);
+    expect(await lengthWith(1)).toBeGreaterThan(30);
+  });
+
   it('reads a range whose CRC differs from the archive, else parks alone and names what to do', async () => {
     for (const hasArchive of [true, false]) {
       const world = createCalmWorld();

@@ -18,14 +18,16 @@ export interface PaymentsOptions {
   readonly payments: number;
   /** Cards; a tenth as many terminals, and somewhat more devices than cards. */
   readonly cards: number;
+  /** Another one, other payments. */
+  readonly seed?: number;
 }
 
 /**
  * Seeded payments: each card at home in one city, with one or two devices and ten terminals that it uses rather, seldom abroad, seldom
  * high; out of order within two seconds.
  */
-export function* seededPayments({ payments, cards }: PaymentsOptions): Generator<Payment> {
-  const random = seeded(7);
+export function* seededPayments({ payments, cards, seed = 7 }: PaymentsOptions): Generator<Payment> {
+  const random = seeded(seed);
   const terminals = Math.max(10, Math.floor(cards / 10));
   for (let i = 0; i < payments; i++) {
     const card = random(cards);

@@ -3,7 +3,7 @@
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { OutMessage } from '../../kafka/contract.ts';
-import type { Source } from '../../sources/source.ts';
+import type { RecordBatch, Source } from '../../sources/source.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { brokerPartitions, openBroker } from '../broker.ts';
 import { seededPayments } from '../fraud/payments.ts';
@@ -21,20 +21,45 @@ export interface LatencyLoad {
   readonly seconds: number;
   /** Not counted, at the beginning. */
   readonly warmUpSeconds: number;
-  /** Alerts a second, each of a card of its own. */
+  /** Alerts that are measured a second, each of a card of its own. */
   readonly alertsPerSecond: number;
   /** In every id, so that a phase knows its own. */
   readonly phase: string;
 }
 
+type Percentiles = ReturnType<typeof percentiles>;
+
 export interface LoadDone {
-  readonly decision: ReturnType<typeof percentiles>;
+  readonly decision: Percentiles;
+  /** Of `steady`: where a decision was how long after its payment was due. */
+  readonly stages: LatencyStages;
   readonly sent: number;
   readonly decided: number;
   readonly decidedPerSecond: number;
+  /** Alerts that were sent and are counted. */
+  readonly alerts: number;
+  /** Payments that were not decided yet when the last one was due. */
+  readonly behind: number;
+  /** Medians of the first and the last third of what is counted: a queue that grows shows here. */
+  readonly firstThirdMs: number;
+  readonly lastThirdMs: number;
+}
+
+export interface LatencyStages {
+  /** The payment was handed to the producer: what the load itself is late by. */
+  readonly handedOver: Percentiles;
+  /** The broker had acknowledged it. */
+  readonly acknowledged: Percentiles;
+  /** The order entry that names it was made: the clock that is logged. */
+  readonly ordered: Percentiles;
+  /** The broker appended its decision. */
+  readonly appended: Percentiles;
 }
 
 const idPattern = /"paymentId":"([a-z]+)-(\w+)-(\d+)-(\d+)"/;
+const clockMark = '"clockMs":';
+/** As many as no card pays more often than people do, while a run lasts. */
+const cards = 200_000;
 const stepMs = 5;
 const outstandingMax = 4_000;
 const floodChunk = 250;
@@ -46,23 +71,35 @@ const kafka = await openBroker(setup);
 const producer = await kafka.producer();
 const partitions = await producer.partitionCount(resultTopics.decisions);
 if ((await producer.partitionCount('payments')) !== brokerPartitions) throw new Error('payments has other partitions');
-const payments = seededPayments({ payments: Infinity, cards: 10_000 });
-const latenciesMs: number[] = [];
 const startedMs = Date.now();
+const payments = seededPayments({ payments: Infinity, cards, seed: startedMs });
+const latenciesMs: number[] = [];
+const dueTimesMs: number[] = [];
+const stagesMs = {
+  handedOver: [] as number[],
+  acknowledged: [] as number[],
+  ordered: [] as number[],
+  appended: [] as number[],
+};
 const countFromMs = startedMs + warmUpSeconds * 1_000;
-let [sent, decided, decidedWarm, nextAlertMs] = [0, 0, 0, startedMs];
+let [sent, decided, decidedWarm, nextAlertMs, alerts] = [0, 0, 0, startedMs, 0];
 let isOver = false;
 
 const hearing = hear(await kafka.reader({ fetchWaitMs: setup.isEmbedded ? 5 : 100, queueBytesMax: 16 << 20 }));
 await (mode === 'flood' ? flood() : steady());
 const endedMs = Date.now();
 const decidedInTime = decided - decidedWarm;
+const behind = sent - decided;
 const lateMs = endedMs + drainMs;
 while (decided < sent && Date.now() < lateMs) await systemClock.sleep(20);
 isOver = true;
 await hearing;
+const thirdMs = (endedMs - countFromMs) / 3;
+const medianOf = (fromMs: number, toMs: number): number =>
+  percentiles(latenciesMs.filter((_, i) => (dueTimesMs[i] ?? 0) >= fromMs && (dueTimesMs[i] ?? 0) < toMs)).p50Ms;
 report({
-  ...{ decision: percentiles(latenciesMs), sent, decided },
+  ...{ decision: percentiles(latenciesMs), stages: stagesOf(), sent, decided, behind, alerts },
+  ...{ firstThirdMs: medianOf(countFromMs, countFromMs + thirdMs), lastThirdMs: medianOf(endedMs - thirdMs, endedMs) },
   decidedPerSecond: rounded(decidedInTime / ((endedMs - countFromMs) / 1_000)),
 });
 
@@ -86,9 +123,24 @@ async function steady(): Promise<void> {
   await Promise.all(sending);
 }
 
-function send(dueTimes: readonly number[]): Promise<void> {
-  const messages = dueTimes.map((dueMs): OutMessage => messageOf('payments', paymentDue(Math.round(dueMs), sent++)));
-  return producer.send(messages).then(() => undefined);
+async function send(dueTimes: readonly number[]): Promise<void> {
+  const messages = dueTimes.map((atMs): OutMessage => messageOf('payments', paymentDue(Math.round(atMs), sent++)));
+  const handedOverMs = Date.now();
+  await producer.send(messages);
+  const acknowledgedMs = Date.now();
+  for (const atMs of dueTimes) {
+    if (atMs < countFromMs) continue;
+    stagesMs.handedOver.push(handedOverMs - atMs);
+    stagesMs.acknowledged.push(acknowledgedMs - atMs);
+  }
+}
+
+function stagesOf(): LatencyStages {
+  const { handedOver, acknowledged, ordered, appended } = stagesMs;
+  return {
+    ...{ handedOver: percentiles(handedOver), acknowledged: percentiles(acknowledged) },
+    ...{ ordered: percentiles(ordered), appended: percentiles(appended) },
+  };
 }
 
 function paymentDue(dueMs: number, number: number): Payment {
@@ -97,6 +149,7 @@ function paymentDue(dueMs: number, number: number): Payment {
   const eventTimeMs = dueMs;
   if (dueMs < nextAlertMs) return { ...payment, id: `pay-${phase}-${dueMs}-${number}`, eventTimeMs };
   nextAlertMs += 1_000 / alertsPerSecond;
+  if (dueMs >= countFromMs) alerts += 1;
   const id = `${alertMark}-${phase}-${dueMs}-${number}`;
   return { ...payment, id, eventTimeMs, key: id, cardId: id, category: alertCategory };
 }
@@ -112,19 +165,28 @@ async function hear(reader: Source): Promise<void> {
     await reader.wait(50);
     const nowMs = Date.now();
     for (const stream of streams)
-      for (let batch = stream.poll(); batch !== null; batch = stream.poll()) {
-        const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
-        for (let i = 0; i < batch.count; i++) {
-          const start = batch.valueStart[i] ?? 0;
-          // The id stands at the beginning.
-          const found = idPattern.exec(bytes.toString('latin1', start, start + 120));
-          if (found?.[2] !== phase) continue;
-          decided += 1;
-          const dueMs = Number(found[3]);
-          if (dueMs >= countFromMs) latenciesMs.push(nowMs - dueMs);
-          else decidedWarm += 1;
-        }
-      }
+      for (let batch = stream.poll(); batch !== null; batch = stream.poll()) take(batch, nowMs);
   }
   await reader.close();
+}
+
+function take(batch: RecordBatch, nowMs: number): void {
+  const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
+  for (let i = 0; i < batch.count; i++) {
+    const start = batch.valueStart[i] ?? 0;
+    // The id stands at the beginning.
+    const found = idPattern.exec(bytes.toString('latin1', start, start + 120));
+    if (found?.[2] !== phase) continue;
+    decided += 1;
+    const atMs = Number(found[3]);
+    if (atMs < countFromMs) {
+      decidedWarm += 1;
+      continue;
+    }
+    latenciesMs.push(nowMs - atMs);
+    dueTimesMs.push(atMs);
+    const clockAt = bytes.indexOf(clockMark, start) + clockMark.length;
+    stagesMs.ordered.push(Number.parseInt(bytes.toString('latin1', clockAt, clockAt + 13), 10) - atMs);
+    stagesMs.appended.push((batch.timestampsMs[i] ?? Number.NaN) - atMs);
+  }
 }

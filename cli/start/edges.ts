@@ -55,7 +55,9 @@ export interface Page {
 export async function liveService(parts: ServiceParts, page: Page): Promise<Service> {
   const { infrastructure, config, clock, metrics } = parts;
   const { kafka, clickhouse } = infrastructure;
-  const reader = await kafka.reader({ fetchWaitMs: 100 });
+  const reader = await kafka.reader({ fetchWaitMs: 100, fetchBytesMin: 64 * 1024 });
+  // The embedded broker is asked by one: it wakes nobody anyway.
+  const soonReader = infrastructure.isEmbeddedBroker ? null : await kafka.reader({ fetchWaitMs: 100 });
   const member = await kafka.membership({
     groupId: clickhouseGroup,
     topics: Object.values(resultTopics),
@@ -68,6 +70,7 @@ export async function liveService(parts: ServiceParts, page: Page): Promise<Serv
   const { maxPayloadBytes, ...limits } = config.live;
   const gateway = createLiveGateway({
     reader,
+    ...(soonReader && { soonReader }),
     pipelines: parts.processors.map(({ name }) => name),
     committedPositions,
     windowRows: (query) => newestWindowRows({ client: clickhouse, database: config.clickhouse.database }, query),
@@ -82,7 +85,7 @@ export async function liveService(parts: ServiceParts, page: Page): Promise<Serv
     limits: { ...limits, messageBytesMax: maxPayloadBytes },
   });
   page.gateway = gateway;
-  return owning(gateway, [member, reader]);
+  return owning(gateway, [member, reader, ...(soonReader ? [soonReader] : [])]);
 }
 
 /** The HTTP server with health, metrics, docs, `POST /v1/events`, the page and the upgrade to the live gateway. */

@@ -70,7 +70,11 @@ async function clickhouseService(parts: ServiceParts): Promise<Service> {
   const results = Object.values(resultTopics);
   const inputs = archivedInputs(parts.processors);
   const { batchRowsMax, batchBytesMax, batchWaitMs, database, ttlDays } = config.clickhouse;
-  const reader = await infrastructure.kafka.reader({ fetchWaitMs: Math.min(batchWaitMs, 250) });
+  const reader = await infrastructure.kafka.reader({
+    fetchWaitMs: Math.min(batchWaitMs, 250),
+    // A batch is gathered anyway.
+    fetchBytesMin: 256 * 1024,
+  });
   const sink = createClickHouseSink({
     client: infrastructure.clickhouse,
     database,

@@ -25,9 +25,7 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
   const queueBytesMax = config.tasks.queueBytesMax;
   // The task itself reads ahead: what waits before it need be no more than the next answer.
   const readerBytesMax = Math.min(queueBytesMax, 2 * 1024 * 1024);
-  const waits = isEmbeddedBroker
-    ? embeddedWaits(processor.name)
-    : { inputs: { fetchWaitMs: 100 }, order: { fetchWaitMs: 100 } };
+  const waits = isEmbeddedBroker ? embeddedWaits(processor.name) : realWaits(processor.name);
   const broker = {
     inputs: await kafka.reader({ ...waits.inputs, queueBytesMax: readerBytesMax }),
     order: await kafka.reader({ ...waits.order, queueBytesMax: readerBytesMax }),
@@ -79,9 +77,26 @@ export async function taskService(parts: ServiceParts, processor: AnyProcessor):
  * of a second is early enough.
  */
 const embeddedWaits = (pipeline: string) =>
-  pipeline === 'fraud'
+  isAwaited(pipeline)
     ? { inputs: { fetchWaitMs: 20, gatherMs: 5 }, order: { fetchWaitMs: 10, gatherMs: 1 } }
     : { inputs: { fetchWaitMs: 100 }, order: { fetchWaitMs: 25 } };
+
+/**
+ * A real broker answers a fetch that waits as soon as something is there. That is for who is waited for: the others would ask, and order, for
+ * each handful of records anew, which at a moderate rate is most of what they and the broker do.
+ */
+const realWaits = (pipeline: string) => ({
+  inputs: { fetchWaitMs: 100, ...(!isAwaited(pipeline) && { fetchBytesMin: 64 * 1024 }) },
+  order: { fetchWaitMs: 100 },
+});
+
+/** Somebody waits for a decision. */
+const isAwaited = (pipeline: string): boolean => pipeline === 'fraud';
+
+/** Order entries of who is not waited for are so far apart at least, where asking is not paced anyway. */
+const calmEntryEveryMs = 50;
+/** With nothing in flight, what came is ordered this soon: a log that is read back in 4 ms then has an entry every 4 ms, not every 10. */
+const awaitedEntrySoonMs = 2;
 
 /** The embedded broker looks through all batches that it holds at each fetch: fewer of them cost less. */
 const embeddedLingerMs = 5;
@@ -92,7 +107,7 @@ function tuningOf({ config, infrastructure }: ServiceParts, processor: AnyProces
     pipelineDepth,
     entryRecordsMax: Math.min(entryRecordsMax, processor.entryRecordsMax ?? Infinity),
     entryBytesMax,
-    entryEveryMs,
+    ...(infrastructure.isEmbeddedBroker ? { entryEveryMs } : realRhythm(processor.name, entryEveryMs)),
     queueBytesMax,
     idleMs: config.time.idleMs,
     ownerHeartbeatMs: config.tasks.ownerHeartbeatMs,
@@ -103,6 +118,14 @@ function tuningOf({ config, infrastructure }: ServiceParts, processor: AnyProces
     foldsToEndOnDrain: infrastructure.isFreshBroker,
   };
 }
+
+/** Commits on a real broker are for its tools alone; an embedded one's producers wait for them. */
+const realRhythm = (pipeline: string, entryEveryMs: number): Partial<TaskTuning> => ({
+  commitEveryMs: 1_000,
+  ...(isAwaited(pipeline)
+    ? { entryEveryMs, entrySoonMs: Math.min(entryEveryMs, awaitedEntrySoonMs) }
+    : { entryEveryMs: Math.max(entryEveryMs, calmEntryEveryMs) }),
+});
 
 /** For a crash harness alone: the process that has `MILLRACE_FAILPOINT` in its environment kills itself there. */
 function failpointOf({ env, logger }: ServiceParts): Failpoint | undefined {

@@ -26,7 +26,13 @@ function openLoop() {
     growth: null,
   } as unknown as KafkaContext;
   const loop = new FetchLoop(broker, {
-    ...{ context, streams, checksCrc: true, limits: { waitMs: 5, bytesMax: 1e6, partitionBytesMax: 1e6 }, gatherMs: 0 },
+    ...{
+      context,
+      streams,
+      checksCrc: true,
+      limits: { waitMs: 5, bytesMin: 1, bytesMax: 1e6, partitionBytesMax: 1e6 },
+      gatherMs: 0,
+    },
     cluster: { availability, link: () => Promise.resolve(link) } as unknown as Cluster,
     ...{ outOfRange: () => {}, leaderless: () => {}, unreadable: () => {}, memory: new MemoryPool(1e6) },
   });

@@ -135,6 +135,7 @@ class DirectReader implements Source {
       },
       limits: {
         waitMs: fetchWaitMs,
+        bytesMin: this.#options.fetchBytesMin ?? 1,
         bytesMax: answerBytesMax,
         partitionBytesMax: Math.min(partitionBytesMax, Math.max(partitionBytesMin, queueBytesMax)),
       },

@@ -107,13 +107,20 @@ export interface FetchQuestion {
 
 export interface FetchLimits {
   readonly waitMs: number;
+  /** With fewer the broker waits, up to `waitMs`. */
+  readonly bytesMin: number;
   readonly bytesMax: number;
   readonly partitionBytesMax: number;
 }
 
 /** Read committed; without a fetch session. */
 export function writeFetch(writer: Writer, asked: readonly FetchQuestion[], limits: FetchLimits): Writer {
-  writer.appendInt32(-1).appendInt32(limits.waitMs).appendInt32(1).appendInt32(limits.bytesMax).appendInt8(1);
+  writer
+    .appendInt32(-1)
+    .appendInt32(limits.waitMs)
+    .appendInt32(limits.bytesMin)
+    .appendInt32(limits.bytesMax)
+    .appendInt8(1);
   writer.appendInt32(0).appendInt32(-1);
   // One after the other: a broker fills the answer in this order, so who is asked first is the caller's choice.
   writer.appendInt32(asked.length);

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SinkError } from '../sink.ts';
 import { createBlocks, type Blocks, type Gap, type TopicKind } from './blocks.ts';
 import { flushBlocks, type FlushOptions } from './flush.ts';
@@ -14,6 +15,8 @@ import type { ClickHouseSinkOptions, ClickHouseSinkStatus, SinkLimits } from './
  * Redelivery: positions are committed only after the insert of all rows before them.
  */
 const pollWaitMs = 100;
+/** Rows are made for this long before others of the process have their turn. */
+const sliceMs = 4;
 /** Beyond the drain's time-out: for a request in flight to end. */
 const lastWordMs = 500;
 
@@ -107,16 +110,21 @@ export class SinkLoop {
 
   /** Takes what the partitions have until the batch is full. True when there may be more. */
   async #collect(): Promise<boolean> {
+    const { clock } = this.#options;
     let hasMore = false;
+    let sinceMs = clock.nowMs();
     for (const partition of this.#partitions.all()) {
       if (this.#isFull()) return true;
       try {
         const batch = partition.stream.poll();
         if (!batch) continue;
-        if (this.#blocks.rows() === 0) this.#oldestRowMs = this.#options.clock.nowMs();
+        if (this.#blocks.rows() === 0) this.#oldestRowMs = clock.nowMs();
         partition.previousOffset = this.#blocks.add(batch, partition.kind, partition.previousOffset);
         partition.nextOffset = batch.nextOffset;
         hasMore = true;
+        if (clock.nowMs() - sinceMs < sliceMs) continue;
+        await nextTurn();
+        sinceMs = clock.nowMs();
       } catch (error) {
         await this.#partitions.recover(partition, error);
       }

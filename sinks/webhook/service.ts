@@ -44,6 +44,7 @@ class Webhooks implements WebhookService {
   /** Waits for records, or restores: a drain need not wait with it. */
   #isIdle = false;
   #committedAtMs = 0;
+  #committing: Promise<void> | null = null;
   #running: Promise<void> = Promise.resolve();
   #draining: Promise<void> | undefined;
 
@@ -85,7 +86,7 @@ class Webhooks implements WebhookService {
       if (this.#isChanged || this.#deliverer.isStale()) await this.#idle(this.#restore());
       if (this.#stopping.signal.aborted) return;
       const read = await this.#deliverer.step();
-      if (clock.nowMs() - this.#committedAtMs >= commitEveryMs) await this.#commit();
+      if (clock.nowMs() - this.#committedAtMs >= commitEveryMs) this.#commitSoon();
       const waitMs = Math.min(idleWaitMs, this.#deliverer.nextDueMs() - clock.nowMs());
       if (read === 0) await this.#idle(reader.wait(Math.max(1, waitMs)));
     }
@@ -116,6 +117,11 @@ class Webhooks implements WebhookService {
     }
   }
 
+  /** Nobody who is to be told waits for it. */
+  #commitSoon(): void {
+    this.#committing ??= this.#commit().finally(() => (this.#committing = null));
+  }
+
   /** For Kafka's tools and an embedded broker's gate: nothing is read back. What fails is covered by the next one. */
   async #commit(): Promise<void> {
     this.#committedAtMs = this.#options.clock.nowMs();
@@ -136,6 +142,7 @@ class Webhooks implements WebhookService {
     const settled = stepped.then(() => this.#deliverer.settled());
     await Promise.race([settled, clock.sleep(drainTimeoutMs, timer.signal)]);
     timer.abort();
+    await this.#committing;
     if (!this.#isFailed) await this.#commit();
     await this.#deliverer.close();
     await membership.close();

@@ -4,7 +4,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { resultTopics } from '../../events/topics.ts';
 import { closeCode } from '../../live/messages.ts';
 import type { Authenticate } from '../../live/principal.ts';
 import type { SystemStatus } from '../../live/system-status.ts';
@@ -16,8 +15,10 @@ import type { Service, ServiceStatus } from '../../telemetry/service.ts';
 import type { Channel } from './channel.ts';
 import { decodeResult } from './decode-result.ts';
 import { createFeeds, type Feeds } from './feeds.ts';
+import { sharedTopics, soonTopics, tailRecordsMax } from './gateway-topics.ts';
 import { gatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import { defaultLimits, type GatewayLimits } from './limits.ts';
+import { createPublisher, type Publisher } from './publisher.ts';
 import { createProblemsChannel, type ProblemsChannel } from './problems-channel.ts';
 import {
   createRecommendationChannels,
@@ -35,6 +36,8 @@ import { createWindows, windowTopics, type Windows } from './windows.ts';
 export interface LiveGatewayOptions {
   /** Its own reader: one stream a partition and source. Closed by whoever made it. */
   readonly reader: Source;
+  /** One for alerts and deliveries, which people wait for, so that `reader` may ask less often. Absent: `reader` reads them too. */
+  readonly soonReader?: Source;
   /** Pipelines that have a channel `windows:<pipeline>`. */
   readonly pipelines: readonly string[];
   /** What the ClickHouse sink's group has committed; −1n or absent where nothing is. */
@@ -70,19 +73,8 @@ export interface GatewayStatus extends ServiceStatus {
   readonly rows: number;
 }
 
-/** What the channels show that are not fed by a topic of their own. */
-const sharedTopics = [
-  resultTopics.windows,
-  resultTopics.provisional,
-  resultTopics.deadLetters,
-  resultTopics.late,
-  resultTopics.quarantine,
-];
-/** Records of a partition that are read before the first build says from where. */
-const tailRecordsMax = 5_000n;
 const pollBatchesMax = 16;
-/** Topics and partitions that are not there yet are looked for this often. */
-const lookEveryMs = 5_000;
+const lookEveryMs = 5_000; // for topics and partitions that are not there yet
 const brokerRetryMs = 500;
 
 export function createLiveGateway(options: LiveGatewayOptions): LiveGateway {
@@ -108,6 +100,8 @@ class Gateway implements LiveGateway {
   #failure: string | undefined;
   #brokerTrouble: string | undefined;
   #draining: Promise<void> | undefined;
+  readonly #publisher: Publisher;
+  readonly #readers: readonly Source[];
   #next = { tickMs: 0, systemMs: 0, beatMs: 0, lookMs: 0 };
   #hasOpened = false;
 
@@ -145,8 +139,11 @@ class Gateway implements LiveGateway {
       this.#system,
     ];
     this.#channels = new Map(channels.map((channel) => [channel.name, channel]));
+    this.#publisher = createPublisher(channels, this.#feeds, this.#limits.tickMs);
+    this.#readers = [reader, ...(options.soonReader ? [options.soonReader] : [])];
     this.#streams = createTopicStreams({
       reader,
+      readerOf: (topic) => (soonTopics.includes(topic) ? options.soonReader : undefined),
       topics: [...sharedTopics, ...this.#byTopic.keys()],
       onBatch: (batch) => this.#fold(batch),
       onGap: (tp, resumedAt, error) => {
@@ -203,7 +200,10 @@ class Gateway implements LiveGateway {
       this.#keepTime();
       // Sockets and timers get their turn between two reads, however much there is to read.
       if (read > 0) await nextTurn();
-      else await this.#options.reader.wait(this.#limits.tickMs);
+      else {
+        const waitMs = Math.max(1, this.#next.tickMs - this.#options.clock.nowMs());
+        await Promise.race(this.#readers.map((reader) => reader.wait(waitMs)));
+      }
     }
   }
 
@@ -269,8 +269,8 @@ class Gateway implements LiveGateway {
     if (nowMs >= this.#next.tickMs) {
       this.#next.tickMs = nowMs + tickMs;
       for (const channel of [...this.#byTopic.values()].flat()) channel.keepTime?.(nowMs);
-      for (const { view } of this.#channels.values()) this.#feeds.publish(view, nowMs);
-    }
+      this.#publisher.all(nowMs);
+    } else this.#publisher.rested(nowMs);
     if (nowMs >= this.#next.beatMs) {
       this.#next.beatMs = nowMs + Math.min(1_000, this.#limits.heartbeatMs);
       this.#sockets.beat();

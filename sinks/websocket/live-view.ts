@@ -52,6 +52,11 @@ export class LiveView {
     return this.#entries.size;
   }
 
+  /** Something is to be published. */
+  get isChanged(): boolean {
+    return this.#changed.size > 0 || this.#expired.length > 0;
+  }
+
   get(id: string): LiveRow | undefined {
     return this.#entries.get(id)?.row;
   }

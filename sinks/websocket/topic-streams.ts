@@ -30,6 +30,8 @@ export interface Bounds {
 
 export interface TopicStreamsOptions {
   readonly reader: Source;
+  /** Topics that are read by another one. */
+  readonly readerOf?: ((topic: string) => Source | undefined) | undefined;
   readonly topics: readonly string[];
   readonly onBatch: (batch: RecordBatch) => void;
   /** Records of this partition up to `resumedAt` are gone. */
@@ -45,18 +47,18 @@ interface Partition {
 const topicsAtOnce = 4;
 
 export function createTopicStreams(options: TopicStreamsOptions): TopicStreams {
-  const { reader } = options;
+  const readerOf = ({ topic }: { readonly topic: string }): Source => options.readerOf?.(topic) ?? options.reader;
   const partitions = new Map<string, Partition>();
 
   const reopen = (partition: Partition, fromOffset: bigint): void => {
     partition.stream.close();
-    partition.stream = reader.read(partition.tp, fromOffset);
+    partition.stream = readerOf(partition.tp).read(partition.tp, fromOffset);
     partition.nextOffset = fromOffset;
   };
   const recover = async (partition: Partition, error: unknown): Promise<void> => {
     if (!(error instanceof SourceError)) throw error;
     if (error.code === 'gap' || error.code === 'offset_out_of_range' || error.code === 'topic_missing') {
-      const { lowOffset } = await reader.bounds(partition.tp);
+      const { lowOffset } = await readerOf(partition.tp).bounds(partition.tp);
       reopen(partition, lowOffset);
       return options.onGap(partition.tp, lowOffset, error);
     }
@@ -79,12 +81,12 @@ export function createTopicStreams(options: TopicStreamsOptions): TopicStreams {
     async openMissing(startOf) {
       const openOne = async (tp: TopicPartition): Promise<void> => {
         if (partitions.has(topicPartitionName(tp))) return;
-        const fromOffset = startOf(tp, await reader.bounds(tp));
-        const stream = reader.read(tp, fromOffset);
+        const fromOffset = startOf(tp, await readerOf(tp).bounds(tp));
+        const stream = readerOf(tp).read(tp, fromOffset);
         partitions.set(topicPartitionName(tp), { tp, stream, nextOffset: fromOffset });
       };
       const openTopic = async (topic: string): Promise<void> => {
-        const count = await reader.partitionCount(topic);
+        const count = await readerOf({ topic }).partitionCount(topic);
         await Promise.all(Array.from({ length: count }, (_, partition) => openOne({ topic, partition })));
       };
       // One after the other, some fifty answers of a broker are seconds; all at once, a broker that is away holds every thread.

@@ -1,0 +1,48 @@
+// The rate that is sustained: not what a burst reaches, but the highest of some rates at which, in an open loop, no queue grows anywhere.
+import type { AtRate } from './latency.ts';
+import { rounded } from '../meter.ts';
+
+/** One rate as it was tried. */
+export interface Tried {
+  readonly perSecond: number;
+  /** Why it is not sustained; null: it is. */
+  readonly because: string | null;
+}
+
+/** Of the rate of a flood, which is what all queues together let through for a moment. */
+const shares = [0.8, 0.6, 0.45, 0.34, 0.25, 0.18, 0.12];
+/** More than a second of decisions in line when the last payment is due is a queue. */
+const behindMaxS = 1;
+/** ClickHouse is written in batches of a second, and may be some of them behind; the other pipelines too. */
+const lagMaxS = 5;
+const growthMax = 1.5;
+const growthSlackMs = 100;
+/** Of the alerts that are measured, who reads may lack one that came while it stopped. */
+const heardShareMin = 0.98;
+
+/** Tries rates from the top; gives the first that is sustained, or the last. */
+export async function findSustained(
+  floodedPerSecond: number,
+  tryAt: (perSecond: number) => Promise<AtRate>,
+): Promise<{ readonly perSecond: number; readonly tried: readonly Tried[] }> {
+  const tried: Tried[] = [];
+  for (const share of shares) {
+    const perSecond = Math.round(floodedPerSecond * share);
+    const because = whyNot(await tryAt(perSecond));
+    tried.push({ perSecond, because });
+    if (because === null) break;
+  }
+  return { perSecond: tried.at(-1)?.perSecond ?? 0, tried };
+}
+
+/** What grows at this rate; null: nothing. */
+export function whyNot(at: AtRate): string | null {
+  const { perSecond, behind, firstThirdMs, lastThirdMs, alerts, webhook, browser, lagRecords } = at;
+  if (behind > behindMaxS * perSecond) return `${behind} payments were not decided when the last one was due`;
+  if (lastThirdMs > growthMax * firstThirdMs + growthSlackMs)
+    return `a decision took ${rounded(firstThirdMs)} ms at first and ${rounded(lastThirdMs)} ms at last (p50)`;
+  const missing = Object.entries({ webhook, browser }).find(([, { count }]) => count < heardShareMin * alerts);
+  if (missing) return `${missing[0]}: ${missing[1].count} of ${alerts} alerts`;
+  const behindMost = Object.entries(lagRecords).find(([, records]) => records > lagMaxS * perSecond);
+  return behindMost ? `${behindMost[0]} is ${behindMost[1]} records behind` : null;
+}
