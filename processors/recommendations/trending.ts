@@ -161,7 +161,7 @@ export class Trending {
     for (const key of [allKey, ...listed.keys()]) looks.set(key, Contenders.look(this.options.listItemsMax));
     const all = looks.get(allKey);
     this.areListsWhole = true;
-    for (const [, item] of this.items.entries()) {
+    for (const item of this.items.values()) {
       const rank = this.rankAt(item, asOfTile);
       if (rank === 0) continue;
       if (all?.takes(rank)) all.offer(item);
