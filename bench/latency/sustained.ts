@@ -13,8 +13,8 @@ export interface Tried {
 const shares = [0.8, 0.6, 0.45, 0.34, 0.25, 0.18, 0.12];
 /** More than a second of decisions in line when the last payment is due is a queue. */
 const behindMaxS = 1;
-/** ClickHouse is written in batches of a second, and may be some of them behind; the other pipelines too. */
-const lagMaxS = 5;
+/** Two seconds after the last payment ClickHouse, which is written in batches of a second, may lack as much again; the other pipelines too. */
+const lagMaxS = 2;
 const growthMax = 1.5;
 const growthSlackMs = 100;
 /** Of the alerts that are measured, who reads may lack one that came while it stopped. */
@@ -28,7 +28,7 @@ export async function findSustained(
   const tried: Tried[] = [];
   for (const share of shares) {
     const perSecond = Math.round(floodedPerSecond * share);
-    const because = whyNot(await tryAt(perSecond));
+    const { because } = await tryAt(perSecond);
     tried.push({ perSecond, because });
     if (because === null) break;
   }
@@ -36,7 +36,7 @@ export async function findSustained(
 }
 
 /** What grows at this rate; null: nothing. */
-export function whyNot(at: AtRate): string | null {
+export function whyNot(at: Omit<AtRate, 'because'>): string | null {
   const { perSecond, behind, firstThirdMs, lastThirdMs, alerts, webhook, browser, lagRecords } = at;
   if (behind > behindMaxS * perSecond) return `${behind} payments were not decided when the last one was due`;
   if (lastThirdMs > growthMax * firstThirdMs + growthSlackMs)
