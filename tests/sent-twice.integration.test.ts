@@ -20,6 +20,9 @@ import { describeUnless, requireChdb, requireKafkaDriver } from './requirements.
 const program = fileURLToPath(new URL('../cli/millrace.mjs', import.meta.url));
 const shopMs = 12 * 60_000;
 const perSecond = 4;
+const minuteMs = 60_000;
+/** The same shop whenever this runs, with frauds in it; moved by whole minutes, so that its last one is over soon after its last event. */
+const modelStartMs = Date.UTC(2026, 0, 5, 10);
 const requestEvents = 400;
 
 /** Polls without a change, 500 ms and more each: longer than the 10 s after which co-visited lists are published again. */
@@ -59,14 +62,12 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'every event
   let twice: Outcome;
 
   beforeAll(async () => {
-    const startMs = systemClock.nowMs() - shopMs - 60_000;
     const shares = { late: 0.2, duplicate: 0, malformed: 0 };
-    const messages = createModel({ seed: 7, startMs, ratePerSecond: perSecond, shares }).advance(startMs + shopMs);
+    const model = createModel({ seed: 2, startMs: modelStartMs, ratePerSecond: perSecond, shares });
+    const messages = model.advance(modelStartMs + shopMs);
     const isLabel = ({ topic }: GeneratedMessage) => topic === 'labels';
-    const ofOneKey = messages.map((one) => ({
-      ...one,
-      text: JSON.stringify({ ...JSON.parse(one.text), key: 'shop' }),
-    }));
+    const laterMs = Math.floor((systemClock.nowMs() - shopMs) / minuteMs - 1) * minuteMs - modelStartMs;
+    const ofOneKey = messages.map((one) => ({ ...one, text: ofTheShop(one.text, laterMs) }));
     const stages = [ofOneKey.filter((one) => !isLabel(one)), ofOneKey.filter(isLabel)];
     single = await runShop(join(folder, 'once'), stages);
     const doubled = stages.map((stage) => [...stage.flatMap((one) => [one, one]), ...stage]);
@@ -100,6 +101,16 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], 'every event
     }
   });
 });
+
+function ofTheShop(text: string, laterMs: number): string {
+  const event = JSON.parse(text) as { eventTimeMs: number; paymentEventTimeMs?: number };
+  const { eventTimeMs, paymentEventTimeMs } = event;
+  const moved = { eventTimeMs: eventTimeMs + laterMs, key: 'shop' };
+  return JSON.stringify({
+    ...{ ...event, ...moved },
+    ...(paymentEventTimeMs !== undefined && { paymentEventTimeMs: paymentEventTimeMs + laterMs }),
+  });
+}
 
 const onlyIn = (some: readonly string[], others: readonly string[]): readonly string[] => {
   const known = new Set(others);
