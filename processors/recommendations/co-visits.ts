@@ -4,6 +4,7 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import type { RankedItem } from '../../events/insights.ts';
 import { Best, type Candidate } from './best.ts';
+import { type CellArray, Cells } from './cells.ts';
 import { Kept, type Touched } from './kept.ts';
 import { coVisitedReason } from './reason.ts';
 import { addToTile, countFrom, dropBefore, oldestFrom, type Tiles } from './tiles.ts';
@@ -37,6 +38,8 @@ interface Item extends Touched {
   /** `sessions` in the window as of its first tile: not part of the state. */
   windowTile: number;
   windowSessions: number;
+  /** In the snapshot that is being taken. */
+  place: number;
 }
 
 /** Sessions that two items share, by tile. Nearly all pairs have one tile: it needs no array. */
@@ -132,30 +135,76 @@ export class CoVisits {
     return Math.floor(newestMs / this.tileMs) - tilesPerWindow + 1;
   }
 
-  snapshot(): unknown {
-    return this.items.snapshot(({ lastMs, sessions, neighbours }): SavedItem => {
-      return [lastMs, sessions, Array.from(neighbours, ([itemId, both]) => [itemId, tilesOf(both)] as const)];
-    });
+  /** By place in `ids`, then in `gone`: ids of neighbours stand there once, not once a pair. */
+  snapshot(): Saved {
+    const items = [...this.items.values()];
+    for (let place = 0; place < items.length; place++) (items[place] as Item).place = place;
+    const gone = new Map<string, number>();
+    const placeOf = (itemId: string, other: Item): number => {
+      if (items[other.place] === other) return other.place;
+      const known = this.items.get(itemId, -Infinity)?.place ?? gone.get(itemId) ?? items.length + gone.size;
+      if (known >= items.length) gone.set(itemId, known);
+      return known;
+    };
+    const cells = new Cells();
+    for (const { sessions, neighbours } of items) {
+      putTiles(cells, sessions);
+      cells.put(neighbours.size);
+      for (const [itemId, { other, tile, count, older }] of neighbours) {
+        cells.put(placeOf(itemId, other));
+        putTiles(cells, older ?? []);
+        cells.put(tile);
+        cells.put(count);
+      }
+    }
+    const lastMs = Float64Array.from(items, (item) => item.lastMs);
+    return { ids: items.map(({ itemId }) => itemId), gone: [...gone.keys()], lastMs, cells: cells.taken() };
   }
 
   restore(state: unknown): void {
-    const saved = state as readonly (readonly [itemId: string, state: SavedItem])[];
-    const items = new Map(saved.map(([itemId, [lastMs, sessions]]) => [itemId, newItem(itemId, lastMs, sessions)]));
-    for (const [itemId, [, , neighbours]] of saved)
-      for (const [otherId, tiles] of neighbours) {
-        // Who is gone had counted nothing that is in the window.
-        const other = items.get(otherId) ?? newItem(otherId, -Infinity, []);
-        items.get(itemId)?.neighbours.set(otherId, pairFrom(other, tiles));
+    const { ids, gone, lastMs, cells } = state as Saved;
+    // Who is gone had counted nothing that is in the window.
+    const items = [...ids, ...gone].map((itemId, place) => newItem(itemId, lastMs[place] ?? -Infinity, []));
+    let at = 0;
+    const next = (): number => cells[at++] as number;
+    const tiles = (into: Tiles): Tiles => {
+      for (let left = next(); left > 0; left--) into.push(next());
+      return into;
+    };
+    for (let place = 0; place < ids.length; place++) {
+      const { sessions, neighbours } = items[place] as Item;
+      tiles(sessions);
+      for (let left = next(); left > 0; left--) {
+        const other = items[next()] as Item;
+        const older = tiles([]);
+        neighbours.set(other.itemId, { other, tile: next(), count: next(), older: older.length > 0 ? older : null });
       }
-    this.items.restore([...items], (item) => item);
+    }
+    this.items.restore(
+      ids.map((itemId, place) => [itemId, items[place] as Item] as const),
+      (item) => item,
+    );
   }
 }
 
-type SavedItem = readonly [lastMs: number, sessions: Tiles, neighbours: readonly (readonly [string, Tiles])[]];
+interface Saved {
+  /** The longest untouched first. */
+  readonly ids: readonly string[];
+  /** Neighbours that are no items any more. */
+  readonly gone: readonly string[];
+  readonly lastMs: Float64Array;
+  /** Of each item: tiles of its sessions, number of neighbours, and of each its place, older tiles, newest tile and count. Tiles with their number before them. */
+  readonly cells: CellArray;
+}
+
+function putTiles(cells: Cells, tiles: Tiles): void {
+  cells.put(tiles.length);
+  for (let at = 0; at < tiles.length; at++) cells.put(tiles[at] as number);
+}
 
 const newItem = (itemId: string, lastMs: number, sessions: Tiles): Item => ({
   ...{ itemId, lastMs, sessions, neighbours: new Map<string, Pair>() },
-  ...{ windowTile: noTile, windowSessions: 0 },
+  ...{ windowTile: noTile, windowSessions: 0, place: 0 },
 });
 
 function pair({ neighbours }: Item, other: Item, tile: number, firstTile: number): void {
@@ -182,13 +231,6 @@ function addSession(both: Pair, tile: number): void {
 function sessionsOfBoth({ tile, count, older }: Pair, firstTile: number): number {
   if (tile < firstTile) return 0;
   return older === null ? count : count + countFrom(older, firstTile);
-}
-
-const tilesOf = ({ tile, count, older }: Pair): Tiles => [...(older ?? []), tile, count];
-
-function pairFrom(other: Item, tiles: Tiles): Pair {
-  const [tile, count] = tiles.slice(-2) as [number, number];
-  return { other, tile, count, older: tiles.length > 2 ? tiles.slice(0, -2) : null };
 }
 
 function sessionsOf(item: Item, firstTile: number): number {

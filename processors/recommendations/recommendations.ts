@@ -46,7 +46,7 @@ export function recommendations(options: RecommendationsOptions): Processor<Inte
     version: 1,
     inputs: ['interactions'],
     eventTypes: ['interaction'],
-    stateShape: { trending: 1, coVisits: 1, visitors: 1, lists: 1, coVisitWindowMs: options.coVisitWindowMs },
+    stateShape: { trending: 1, coVisits: 2, visitors: 1, lists: 1, coVisitWindowMs: options.coVisitWindowMs },
     acceptsBehindMs,
     create: () => stageOf(new Recommendations(options)),
   };
