@@ -35,7 +35,6 @@ export function startGroup(
         setTimeout(() => decline(partitions, triesLeft - 1), declineEveryMs).unref();
     }
   };
-  const told = new Set<string>();
   const assign = (partitions: readonly NativePartition[]): void => {
     try {
       client.incrementalAssign(partitions);
@@ -45,16 +44,13 @@ export function startGroup(
     }
     if (partitions.length === 0 || isClosing()) return;
     client.pause(partitions);
-    for (const tp of partitions) {
-      owned.add(topicPartitionName(tp));
-      told.add(topicPartitionName(tp));
-    }
+    for (const tp of partitions) owned.add(topicPartitionName(tp));
     handlers.assigned(partitions);
   };
   const revoke = (partitions: readonly NativePartition[]): void => {
     const isLost = client.assignmentLost?.() === true;
-    for (const tp of partitions) owned.delete(topicPartitionName(tp));
-    const known = partitions.filter((tp) => told.delete(topicPartitionName(tp)));
+    // What came while it closes was never told.
+    const known = partitions.filter((tp) => owned.delete(topicPartitionName(tp)));
     if (known.length > 0) handlers.revoked(known, isLost ? 'lost' : 'revoked');
     client.incrementalUnassign(partitions);
   };

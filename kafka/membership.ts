@@ -153,7 +153,6 @@ class Member implements Membership {
       await leaveUnassigned(this.#context, this.#client, this.#startedMs);
     this.#isLeaving = true;
     clearTimeout(this.#serveTimer);
-    this.#owned.clear();
     const what = `membership ${this.#options.groupId}`;
     // Beside a `consume` a `disconnect` may crash.
     if (!(await settlesWithin(servedTimeoutMs, this.#serving ?? Promise.resolve())))

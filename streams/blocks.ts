@@ -29,6 +29,7 @@ export class Block {
   #holders = 0;
 
   constructor(length: number, blocks: Blocks) {
+    // Not cleared: only what was written is ever handed out.
     this.bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     this.view = new DataView(this.bytes.buffer);
     this.#blocks = blocks;

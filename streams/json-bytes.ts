@@ -220,7 +220,6 @@ export function fieldNames(names: readonly string[], isFlag: (name: string) => b
   };
 }
 
-/** Not cleared: only what was written is ever handed out. */
 function put(bytes: Uint8Array, at: number, characters: string): number {
   for (let i = 0; i < characters.length; i++) bytes[at + i] = characters.charCodeAt(i);
   return at + characters.length;

@@ -2,7 +2,7 @@ import type { Source, TopicPartition } from '../sources/source.ts';
 import { readNext } from './archived-log.ts';
 import { judge } from './judge.ts';
 import type { JudgeState } from './judge.ts';
-import type { TaskServiceOptions } from './options.ts';
+import { archivedUnder, type TaskServiceOptions } from './options.ts';
 import { createOrderReader } from './order-log.ts';
 import { ParkError } from './park.ts';
 
@@ -20,10 +20,9 @@ export async function archivedEnd(options: ArchivedEndOptions): Promise<bigint |
   const { clock, logger } = options.service;
   const source = archiveOf(options);
   if (!source) return null;
-  const untilMs = clock.nowMs() + askMs;
   const over = new AbortController();
   const ask = async (): Promise<bigint | null> => {
-    while (clock.nowMs() < untilMs && !over.signal.aborted) {
+    while (!over.signal.aborted) {
       const bounds = await source.bounds(partitionOf(options)).catch(() => null);
       if (bounds) return bounds.endOffset;
       await clock.sleep(askAgainMs, over.signal);
@@ -89,5 +88,5 @@ const partitionOf = ({ service, shard }: ArchivedEndOptions): TopicPartition => 
 });
 
 function archiveOf({ service: { archive, epoch } }: ArchivedEndOptions): Source | null {
-  return archive && !epoch.openNew ? archive(epoch.incarnation ?? epoch.current) : null;
+  return archive && !epoch.openNew ? archive(archivedUnder(epoch)) : null;
 }

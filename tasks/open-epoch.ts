@@ -3,7 +3,7 @@ import type { OrderClaim } from './contract.ts';
 import { backfill, isBackfillBase } from './backfill.ts';
 import { type CloseOptions, type EpochStart, closePreviousEpoch } from './epoch.ts';
 import { noFailpoint } from './failpoint.ts';
-import type { TaskServiceOptions, TaskTuning } from './options.ts';
+import { archivedUnder, type TaskServiceOptions, type TaskTuning } from './options.ts';
 import type { TermControl } from './owner.ts';
 import type { Outputs } from './outputs.ts';
 import { type PartitionsOptions, assertNotGrown, countPartitions, startsOf } from './partitions.ts';
@@ -55,7 +55,7 @@ async function openEpoch(options: OpenEpochOptions, parts: OpenEpochParts): Prom
   if (start.gap) logger.warn({ epoch: epoch.current, gap: start.gap }, 'the new epoch begins with a gap');
   const number = Math.max(epoch.current, start.epoch ?? 0);
   const starts = await startsOf(options.partitions, startFrom, start.isSameTopics ? start.positions : {});
-  const incarnation = epoch.incarnation ?? epoch.current;
+  const incarnation = archivedUnder(epoch);
   const { shards = 1 } = parts.replica.fold();
   const genesis = {
     ...{ epoch: number, base: start.base, starts },

@@ -24,6 +24,9 @@ export interface EpochOptions {
   readonly incarnation?: number | undefined;
 }
 
+/** What the archive keeps the inputs and order logs of now under. */
+export const archivedUnder = ({ incarnation, current }: EpochOptions): number => incarnation ?? current;
+
 /** What a person may set; the defaults are `defaultTuning`. */
 export interface TaskTuning {
   /** Order entries appended and not yet read back. */

@@ -14,7 +14,7 @@ import { judge } from './judge.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { createOrderAppender, createOrderReader } from './order-log.ts';
 import type { LogRecord, OrderReader } from './order-log.ts';
-import type { TaskServiceOptions, TaskTuning } from './options.ts';
+import { archivedUnder, type TaskServiceOptions, type TaskTuning } from './options.ts';
 import { createOutputs } from './outputs.ts';
 import type { Outputs } from './outputs.ts';
 import { runOwner } from './owner.ts';
@@ -71,7 +71,6 @@ interface Parts extends TermView {
   readonly start: StartOptions;
   readonly reader: OrderReader;
   readonly begun: LogPlace;
-  readonly savedOffset: bigint;
   readonly savedCounters: TaskCounters;
 }
 
@@ -128,7 +127,7 @@ function openInputs({ service, tuning, metrics, wake, shard }: TermOptions): Inp
   const { archive, epoch } = service;
   return createInputs({
     source: service.inputs,
-    archive: archive && (() => archive(epoch.incarnation ?? epoch.current)),
+    archive: archive && (() => archive(archivedUnder(epoch))),
     clock: service.clock,
     queueBytesMax: tuning.queueBytesMax,
     onArrival: () => wake.wake(),
@@ -155,7 +154,7 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
   options.onLogEnd((await service.order.bounds(topicPartition)).endOffset);
   const judged = service.seams?.judge ?? judge;
   const { createFold } = service;
-  const incarnation = epoch.incarnation ?? epoch.current;
+  const incarnation = archivedUnder(epoch);
   const found = await newestValid(start, (entry) => entry.epoch >= incarnation && !isBackfillBase(entry), 'live');
   const from = await fromLastGenesis({ ...start, createFold, judge: judged }, found?.snapshot);
   const replica = createReplica({
@@ -167,15 +166,15 @@ async function openParts(options: TermOptions, inputs: Inputs, outputs: Outputs)
     judge: judged,
     from,
   });
-  const nextOffset = replica.nextOffset();
   const begun = placeOf(replica);
+  const nextOffset = begun.orderOffset;
   const open = service.seams?.createOrderReader ?? createOrderReader;
   const reader = open({ source: service.order, topicPartition, nextOffset, clock, onArrival: () => wake.wake() });
   service.logger.info(
     { shard, snapshot: found?.entry.name ?? null, orderOffset: nextOffset.toString() },
     'task starts',
   );
-  return { start, replica, inputs, outputs, reader, begun, savedOffset: nextOffset, savedCounters: replica.counters() };
+  return { start, replica, inputs, outputs, reader, begun, savedCounters: replica.counters() };
 }
 
 const placeOf = (replica: Replica): LogPlace => ({
@@ -193,10 +192,11 @@ async function ended({ control }: TermOptions, { outputs }: Parts, { saveNow }: 
 
 /** Snapshots are also taken while catching up with the log, once its outputs are acknowledged: a restart soon after need not begin again. */
 function keeperOf({ service, shard, tuning, metrics }: TermOptions, parts: Parts): Keeper {
-  const { replica, outputs, savedOffset, savedCounters } = parts;
+  const { replica, outputs, begun, savedCounters } = parts;
   const { store, clock, logger, failpoint = noFailpoint } = service;
   return createKeeper({
-    ...{ replica, outputs, store, shard, clock, logger, failpoint, savedOffset, savedCounters },
+    ...{ replica, outputs, store, shard, clock, logger, failpoint, savedCounters },
+    savedOffset: begun.orderOffset,
     everyMs: tuning.snapshotEveryMs,
     onSaved: metrics.snapshot,
   });

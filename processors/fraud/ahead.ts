@@ -1,7 +1,8 @@
 // Payments ahead of the watermark, one by one: whether one counts depends on the time as of which is asked.
 // Guarantees: those whose time is not after that are counted; they stay in fold order.
 // Redelivery: knows no ids; duplicates were dropped before.
-import { type Blocks, NumberLists, roomFor } from './number-lists.ts';
+import { roomFor } from '../../streams/room-for.ts';
+import { type Blocks, NumberLists } from './number-lists.ts';
 import type { Others } from './others.ts';
 import { type Edges, featureLevels, type Totals } from './windows.ts';
 

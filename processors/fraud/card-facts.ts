@@ -1,9 +1,10 @@
 // What only cards remember: where they were last, and in which countries.
 // Guarantees: the place of the payment folded last that had one; the newest 50 countries. Redelivery: the same calls leave the same state.
+import { roomFor } from '../../streams/room-for.ts';
 import type { Payment } from '../../events/payment.ts';
 import { Codes } from './codes.ts';
 import { type FeatureRow, placeOf } from './feature-row.ts';
-import { type Blocks, NumberLists, roomFor } from './number-lists.ts';
+import { type Blocks, NumberLists } from './number-lists.ts';
 import { kilometres } from './place.ts';
 
 const isNewCountry = placeOf('card_is_new_country');

@@ -2,11 +2,12 @@
 // Guarantees: as of a payment, exactly the payments folded up to it whose time is not after its own are counted; those ahead of the
 // watermark are held one by one until it has passed them. With whom: the newest 200 by when they were folded, exact for those.
 // Redelivery: knows no ids; duplicates were dropped before.
+import { roomFor } from '../../streams/room-for.ts';
 import { Ahead, Seen } from './ahead.ts';
 import type { Codes } from './codes.ts';
 import { Keys } from './keys.ts';
 import { Ladders, type SavedLadder } from './ladders.ts';
-import { type Blocks, roomFor } from './number-lists.ts';
+import type { Blocks } from './number-lists.ts';
 import { Others, othersMax } from './others.ts';
 import { Edges, featureLevels, type Totals } from './windows.ts';
 

@@ -2,7 +2,7 @@
 // Guarantees: a key is kept for 28 days of event time after its last payment; a new one beyond the limit is refused, and none with state is
 // ever put out for it; a place is given to another only when nobody remembers its key any more.
 // Redelivery: the same calls leave the same keys, in the same order.
-import { roomFor } from './number-lists.ts';
+import { roomFor } from '../../streams/room-for.ts';
 
 /** How long a key that is not seen again is remembered. */
 export const rememberedMs = 28 * 86_400_000;

@@ -1,9 +1,10 @@
 // The trailing sums of many keys, each by currency, over several windows at once. Each window has tiles of a sixtieth of its size.
 // Guarantees: what is read is exact for whole tiles.
 // Redelivery: knows no ids; duplicates were dropped before.
+import { roomFor } from '../../streams/room-for.ts';
 import type { Seen } from './ahead.ts';
 import type { Codes } from './codes.ts';
-import { type Blocks, NumberLists, roomFor } from './number-lists.ts';
+import { type Blocks, NumberLists } from './number-lists.ts';
 import { type Edges, featureLevels, level28d, levelCount, tilesMs, type Totals } from './windows.ts';
 
 /** Numbers a tile: tile, count, sum, max. */

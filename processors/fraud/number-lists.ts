@@ -1,6 +1,7 @@
 // Lists of numbers of many entities in shared blocks of memory: as arrays and objects of their own they are most of what the collector
 // marks and copies, and each is one more place to wait for. Guarantees: a list keeps its order; what is given back is used again.
 // Redelivery: the same calls leave the same lists.
+import { roomFor } from '../../streams/room-for.ts';
 
 /** Numbers a page; what is larger has a page of its own. */
 const pageBits = 16;
@@ -117,13 +118,3 @@ export class NumberLists {
 }
 
 const nothing = new Float64Array(0);
-
-/** The same with room for `length` at least: doubled until it is enough, which is 0 where it was not. */
-export function roomFor<T extends Int32Array | Float64Array>(numbers: T, length: number): T {
-  if (length <= numbers.length) return numbers;
-  let room = 2 * numbers.length;
-  while (room < length) room *= 2;
-  const larger = new (numbers.constructor as new (length: number) => T)(room);
-  larger.set(numbers);
-  return larger;
-}

@@ -1,6 +1,8 @@
 // Whole numbers in a row, for snapshots: typed arrays are taken into one and out of it as they are, where millions of small arrays take
 // seconds. Guarantees: the same numbers give the same array. Redelivery: no state.
 
+import { roomFor } from '../../streams/room-for.ts';
+
 /** −2³¹ to 2³¹−1 take half the room of others. */
 export type CellArray = Int32Array | Float64Array;
 
@@ -9,7 +11,7 @@ export class Cells {
   private at = 0;
 
   put(value: number): void {
-    if (this.at === this.cells.length) this.cells = copyOf(this.cells, 2 * this.at);
+    this.cells = roomFor(this.cells, this.at + 1);
     if (this.cells instanceof Int32Array && value !== (value | 0)) this.cells = Float64Array.from(this.cells);
     this.cells[this.at++] = value;
   }
@@ -18,10 +20,4 @@ export class Cells {
   taken(): CellArray {
     return this.cells.slice(0, this.at);
   }
-}
-
-function copyOf(cells: CellArray, length: number): CellArray {
-  const copy = cells instanceof Int32Array ? new Int32Array(length) : new Float64Array(length);
-  copy.set(cells);
-  return copy;
 }

@@ -6,10 +6,14 @@ import { consumed, storedRow } from './rows.ts';
 import { orderTopic, resultPartitions, sinkPartitions } from './world.ts';
 import type { World } from './world.ts';
 
+/** What `made` of the world knows an entry by. */
+export const madeAt = (shard: number, epoch: number, orderOffset: bigint, entryId: string): string =>
+  `${shard}/${epoch}/${orderOffset} ${entryId}`;
+
 /** Everyone who folds an entry must have been handed the same up to it, and what the oracle found there; and must have made the same. */
 export function checkEntry(world: World, shard: number, entry: FoldEntry, chain: number, made: number): void {
   const { epoch, orderOffset, entryId } = entry;
-  const at = `${shard}/${epoch}/${orderOffset} ${entryId}`;
+  const at = madeAt(shard, epoch, orderOffset, entryId);
   const oracle = world.oracles[shard];
   oracle?.advance();
   if (oracle?.chainAt(epoch, orderOffset, entryId) !== chain) world.wrong.add(`ORACLE differs at ${at}`);

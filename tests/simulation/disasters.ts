@@ -8,6 +8,7 @@ import type { ParkCode } from '../../tasks/park.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createSimSource } from './broker.ts';
 import type { Faults } from './broker.ts';
+import { madeAt } from './checks.ts';
 import { createSimFold } from './fold.ts';
 import { startMember } from './member.ts';
 import { createSimOrderProducer } from './producers.ts';
@@ -64,7 +65,7 @@ function newBroker(world: World): boolean {
 
 /** The order log loses its end, below the newest snapshot, in an unclean election that takes the processes down as well. */
 async function truncateLog(world: World): Promise<boolean> {
-  const { random, broker, oracles, members, faults } = world;
+  const { random, members } = world;
   const operator = createOperator(world);
   const [newest, older] = await operator.whole();
   if (!newest || !older || newest.orderOffset - older.orderOffset < 2n) return false;
@@ -72,19 +73,13 @@ async function truncateLog(world: World): Promise<boolean> {
   // What they were at in this moment still ends.
   await world.time.runUntil(world.time.nowMs() + 2, () => false);
   const span = Number(newest.orderOffset - older.orderOffset);
-  broker.truncate({ topic: orderTopic, partition: 0 }, older.orderOffset + BigInt(Math.floor(random() * span)));
-  for (const oracle of oracles) oracle.reread();
-  faults.count('log_truncated');
-  for (const i of members.keys()) members[i] = startMember(world);
-  await expectParked(world, ['log_truncated']);
-  await operator.restore(false);
-  await restartSinks(world, [`${orderTopic}-0`]);
+  await loseEnd(world, operator, 'log_truncated', older.orderOffset + BigInt(Math.floor(random() * span)));
   return true;
 }
 
 /** The same, above the newest snapshot: only the archive knows that more was published. */
 async function cutLog(world: World): Promise<boolean> {
-  const { random, broker, oracles, members, faults, made } = world;
+  const { random, broker, members, made } = world;
   const operator = createOperator(world);
   const [newest] = await operator.whole();
   if (!newest) return false;
@@ -98,19 +93,26 @@ async function cutLog(world: World): Promise<boolean> {
   const lost = broker.partition(tp).records.filter(({ offset }) => offset >= end && offset < endOffset);
   const hasLost = lost.some(({ offset, value }) => {
     const record = decodeOrderRecord(value);
-    return record?.kind === 'entry' && made.has(`0/${world.epoch.current}/${offset} ${record.id}`);
+    return record?.kind === 'entry' && made.has(madeAt(0, world.epoch.current, offset, record.id));
   });
-  if (span > 0 && hasLost) {
-    broker.truncate(tp, end);
-    for (const oracle of oracles) oracle.reread();
-    faults.count('log_cut');
-  }
-  for (const i of members.keys()) members[i] = startMember(world);
-  if (span <= 0 || !hasLost) return false;
+  if (hasLost) await loseEnd(world, operator, 'log_cut', end);
+  else startMembers(world);
+  return hasLost;
+}
+
+/** The order log ends there now: whoever starts stops, until an operator has spoken. */
+async function loseEnd(world: World, operator: Operator, what: Disaster, end: bigint): Promise<void> {
+  world.broker.truncate({ topic: orderTopic, partition: 0 }, end);
+  for (const oracle of world.oracles) oracle.reread();
+  world.faults.count(what);
+  startMembers(world);
   await expectParked(world, ['log_truncated']);
   await operator.restore(false);
   await restartSinks(world, [`${orderTopic}-0`]);
-  return true;
+}
+
+function startMembers(world: World): void {
+  for (const i of world.members.keys()) world.members[i] = startMember(world);
 }
 
 /** An input topic is deleted and made anew: other records at the same offsets. */
@@ -127,7 +129,7 @@ async function recreateTopic(world: World): Promise<boolean> {
   await operator.restore(true);
   world.epoch = { ...world.epoch, incarnation: world.epoch.current };
   for (const { process } of world.members) process.crash();
-  for (const i of world.members.keys()) world.members[i] = startMember(world);
+  startMembers(world);
   await restartSinks(
     world,
     [0, 1, 2].map((partition) => `in-${partition}`),
