@@ -2,19 +2,24 @@
 // Guarantees: `number` and `text` write exactly what `JSON.stringify` gives, in UTF-8.
 // Redelivery: no state but the room that is left in its block of memory.
 import { type Block, Blocks, blockBytes } from './blocks.ts';
+import { putPadded, putWhole } from './json-digits.ts';
 import { putFraction } from './json-number.ts';
 
 /** Below, a loop is faster than `set`. */
 const loopBytes = 48;
-/** Characters of a number at most. */
-const longestNumber = 25;
+/** Bytes that writing a number may touch. */
+const numberBytes = 32;
 const encoder = new TextEncoder();
 const wordBytes = 8;
 /** `null` as one little-endian word. */
 const nullWord = 0x6c_6c_75_6e;
-const zero = 0x30;
+const trueWord = 0x65_75_72_74;
+/** `fals`. */
+const falseWord = 0x73_6c_61_66;
+const lastOfFalse = 0x65;
 const quote = 0x22;
-const backslash = 0x5c;
+/** 1: stands in a string as it is. */
+const isPlain = Uint8Array.from({ length: 0x7f }, (_, code) => Number(code >= 0x20 && code !== quote && code !== 0x5c));
 
 export class JsonBytes {
   private readonly blocks = new Blocks();
@@ -36,39 +41,49 @@ export class JsonBytes {
     return this;
   }
 
+  /** As `raw`, faster. */
+  fixed({ words, length }: FixedText): this {
+    this.makeRoom(words.length * wordBytes);
+    const { view, at } = this;
+    for (let i = 0; i < words.length; i++) view.setFloat64(at + i * wordBytes, words[i] as number, true);
+    this.at = at + length;
+    return this;
+  }
+
   /**
    * The inside of an object whose names are always the same: `values` in their order, what is not a number as null, flags (`isFlag`) as true
    * where they are 1.
    */
-  named({ words, firstWord, lengths, isFlag }: FieldNames, values: ArrayLike<number>): this {
-    this.makeRoom(lengths.length * (longestNumber + wordBytes) + words.length * wordBytes);
+  named({ words, wordsEach, lengths, isFlag }: FieldNames, values: ArrayLike<number>): this {
+    this.makeRoom(lengths.length * (numberBytes + wordsEach * wordBytes));
     const { bytes, view } = this;
+    let { at } = this;
     let lastNumber = Number.NaN;
     let lastFrom = 0;
     let lastEnd = 0;
-    for (let place = 0; place < lengths.length; place++) {
+    for (let place = 0, word = 0; place < lengths.length; place++) {
       // Eight bytes at a time; what is too much at the end of a name is written over.
-      const until = firstWord[place + 1] as number;
-      for (let word = firstWord[place] as number, to = this.at; word < until; word++, to += wordBytes)
+      for (let to = at, end = word + wordsEach; word < end; word++, to += wordBytes)
         view.setFloat64(to, words[word] as number, true);
-      this.at += lengths[place] as number;
+      at += lengths[place] as number;
       const value = values[place] as number;
-      if (Number.isNaN(value)) {
-        view.setUint32(this.at, nullWord, true);
-        this.at += 4;
-      } else if (isFlag[place] === 1) this.at = put(bytes, this.at, value === 1 ? 'true' : 'false');
-      else if (value >= 0 && (value | 0) === value) this.digits(value | 0, 1);
-      else if (!Number.isFinite(value)) this.at = put(bytes, this.at, 'null');
+      const whole = value | 0;
+      if (isFlag[place] === 1 && value === value) at = putFlag(view, at, value === 1);
+      else if (whole === value && whole >= 0) at = putWhole(view, at, whole);
       else if (value === lastNumber) {
         // Neighbours are often the same, and digits are dear.
-        for (let i = lastFrom; i < lastEnd; i++) bytes[this.at++] = bytes[i] as number;
-      } else {
+        for (let i = lastFrom; i < lastEnd; i++) bytes[at++] = bytes[i] as number;
+      } else if (Number.isFinite(value)) {
         lastNumber = value;
-        lastFrom = this.at;
-        lastEnd = this.at =
-          Math.floor(value) === value ? put(bytes, this.at, String(value)) : putFraction(bytes, this.at, values, place);
+        lastFrom = at;
+        lastEnd = at =
+          Math.floor(value) === value ? put(bytes, at, String(value)) : putFraction(view, at, values, place);
+      } else {
+        view.setUint32(at, nullWord, true);
+        at += 4;
       }
     }
+    this.at = at;
     return this;
   }
 
@@ -82,9 +97,21 @@ export class JsonBytes {
     bytes[at++] = quote;
     for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
-      if (code < 0x20 || code > 0x7e || code === quote || code === backslash) return this.escaped(value);
+      if (code >= isPlain.length || isPlain[code] === 0) return this.escaped(value);
       bytes[at++] = code;
     }
+    bytes[at++] = quote;
+    this.at = at;
+    return this;
+  }
+
+  /** A string of characters that need no escape, in quotes, as it stands in `from[start, end)`. */
+  plain(from: Uint8Array, start: number, end: number): this {
+    this.makeRoom(end - start + 2);
+    const { bytes } = this;
+    let { at } = this;
+    bytes[at++] = quote;
+    for (let i = start; i < end; i++) bytes[at++] = from[i] as number;
     bytes[at++] = quote;
     this.at = at;
     return this;
@@ -94,12 +121,12 @@ export class JsonBytes {
   number(value: number): this {
     if (!(value >= 0 && value < 1e15 && Math.floor(value) === value))
       return this.ascii(Number.isFinite(value) ? String(value) : 'null');
-    this.makeRoom(16);
-    if (value < 1e9) this.digits(value, 1);
+    this.makeRoom(numberBytes);
+    const { view } = this;
+    if (value < 1e8) this.at = putWhole(view, this.at, value | 0);
     else {
-      const high = Math.floor(value / 1e9);
-      this.digits(high, 1);
-      this.digits(value - high * 1e9, 9);
+      const high = Math.floor(value / 1e8);
+      this.at = putPadded(view, putWhole(view, this.at, high | 0), value - high * 1e8, 8);
     }
     return this;
   }
@@ -154,31 +181,6 @@ export class JsonBytes {
     return this;
   }
 
-  /** A whole number below 2^31, with zeros in front up to `least` digits. */
-  private digits(value: number, least: number): void {
-    const { bytes } = this;
-    if (value < 10 && least === 1) {
-      bytes[this.at++] = zero + value;
-      return;
-    }
-    if (value < 100 && least === 1) {
-      const tens = (value / 10) | 0;
-      bytes[this.at] = zero + tens;
-      bytes[this.at + 1] = zero + value - tens * 10;
-      this.at += 2;
-      return;
-    }
-    let count = 1;
-    for (let limit = 10; count < least || value >= limit; limit *= 10) count++;
-    let rest = value | 0;
-    for (let at = this.at + count - 1; at >= this.at; at--) {
-      const next = (rest / 10) | 0;
-      bytes[at] = zero + rest - next * 10;
-      rest = next;
-    }
-    this.at += count;
-  }
-
   private makeRoom(length: number): void {
     if (this.at + length <= this.bytes.length) return;
     const full = this.memory;
@@ -193,11 +195,27 @@ export class JsonBytes {
   }
 }
 
-/** Names of fields as they are written, with quotes, comma and colon, in words of eight bytes (of ASCII none is not a number). */
-export interface FieldNames {
+/** UTF-8 in words of eight bytes, as doubles (none is not a number: that would take bytes that UTF-8 has not). */
+export interface FixedText {
   readonly words: Float64Array;
-  /** The first word of each name, and the end. */
-  readonly firstWord: Uint32Array;
+  /** Bytes of it. */
+  readonly length: number;
+}
+
+export function fixedText(text: string): FixedText {
+  const { length } = encoder.encode(text);
+  const bytes = new Uint8Array(Math.ceil(length / wordBytes) * wordBytes);
+  encoder.encodeInto(text, bytes);
+  const view = new DataView(bytes.buffer);
+  const words = Float64Array.from({ length: bytes.length / wordBytes }, (_, i) => view.getFloat64(i * wordBytes, true));
+  return { words, length };
+}
+
+/** Names of fields as they are written, with quotes, comma and colon. */
+export interface FieldNames {
+  /** As in `FixedText`, of each so many. */
+  readonly words: Float64Array;
+  readonly wordsEach: number;
   /** Bytes of each. */
   readonly lengths: Uint8Array;
   /** 1: true or false. */
@@ -206,18 +224,23 @@ export interface FieldNames {
 
 /** Names of at most 200 characters below 128. */
 export function fieldNames(names: readonly string[], isFlag: (name: string) => boolean): FieldNames {
-  const texts = names.map((name, i) => encoder.encode(`${i === 0 ? '' : ','}${JSON.stringify(name)}:`));
-  const firstWord = new Uint32Array(names.length + 1);
-  for (const [i, text] of texts.entries())
-    firstWord[i + 1] = (firstWord[i] as number) + Math.ceil(text.length / wordBytes);
-  const bytes = new Uint8Array((firstWord[names.length] as number) * wordBytes);
-  for (const [i, text] of texts.entries()) bytes.set(text, (firstWord[i] as number) * wordBytes);
-  const view = new DataView(bytes.buffer);
+  const texts = names.map((name, i) => `${i === 0 ? '' : ','}${JSON.stringify(name)}:`);
+  const wordsEach = Math.ceil(Math.max(...texts.map((text) => text.length)) / wordBytes);
   return {
-    words: Float64Array.from({ length: bytes.length / wordBytes }, (_, i) => view.getFloat64(i * wordBytes, true)),
-    ...{ firstWord, lengths: Uint8Array.from(texts, (text) => text.length) },
+    words: Float64Array.from(texts.flatMap((text) => [...fixedText(text.padEnd(wordsEach * wordBytes)).words])),
+    ...{ wordsEach, lengths: Uint8Array.from(texts, (text) => text.length) },
     isFlag: Uint8Array.from(names, (name) => (isFlag(name) ? 1 : 0)),
   };
+}
+
+function putFlag(view: DataView, at: number, isSet: boolean): number {
+  if (isSet) {
+    view.setUint32(at, trueWord, true);
+    return at + 4;
+  }
+  view.setUint32(at, falseWord, true);
+  view.setUint8(at + 4, lastOfFalse);
+  return at + 5;
 }
 
 function put(bytes: Uint8Array, at: number, characters: string): number {

@@ -2,59 +2,81 @@
 // and of these the nearest. Guarantees: exactly the characters of `String(value)`.
 // Redelivery: no state but what is written over with each number.
 // Source: the shortest digits are those of the coarsest power of ten of which a multiple lies in the number's rounding interval (G. L.
-// Steele and J. L. White, "How to print floating-point numbers accurately", PLDI 1990); here over the fraction in two exact halves of
-// eight decimals, which are enough from 1 to 2^31.
+// Steele and J. L. White, "How to print floating-point numbers accurately", PLDI 1990); here over the fraction in exact parts of eight,
+// eight and two decimals: sixteen are enough from 1/2 to 2^31, eighteen from 1/128 on.
+import { putPadded, putWhole } from './json-digits.ts';
 
-/** From here on, and below 2^31, the fraction is a multiple of 2^-52, and eight decimals of it at a time are exact. */
-const least = 1;
+/** From here on, and below 2^31, the fraction is a multiple of 2^-59, and eight decimals of it at a time are exact. */
+const least = 1 / 128;
+/** Below, there may be eighteen decimals. */
+const mostOfEighteen = 1 / 2;
 const most = 2 ** 31;
 const halfDigits = 8;
 const halfUnits = 1e8;
-const powers = Float64Array.from({ length: 17 }, (_, k) => Number(`1e${k}`));
+/** Decimals beyond the halves, in the smallest numbers. */
+const thirdDigits = 2;
+const thirdUnits = 100;
+const powers = Float64Array.from({ length: 19 }, (_, k) => Number(`1e${k}`));
 /** Those that are whole numbers of 32 bits: their remainders are had by one instruction. */
 const wholePowers = Int32Array.from({ length: halfDigits + 1 }, (_, k) => Number(`1e${k}`));
-/** Half of the distance between neighbours from 2^e on, in units of 10^-16. */
-const reachFrom = Float64Array.from({ length: 31 }, (_, e) => 2 ** (e - 53) * 1e16);
+/** Half of the distance between neighbours from 2^(e − 7) on, in units of 10^-16 or, of the smallest numbers, 10^-18. */
+const reachFrom = Float64Array.from({ length: 38 }, (_, e) => 2 ** (e - 60) * (e < 6 ? 1e18 : 1e16));
 /** The power of ten of which a multiple always lies so near. */
 const surePower = Uint8Array.from(reachFrom, (reach) => Math.floor(Math.log10(2 * reach)));
 /** Nearer than this to a bound, sums of doubles do not tell on which side: such a number is left to JavaScript. */
 const doubt = 1e-4;
-const zero = 0x30;
 const point = 0x2e;
+const zero = 0x30;
 
-/** Of the number at hand sixteen decimals of its fraction, in two halves and what is beyond them, below 1. */
-const decimals = { first: 0, second: 0, beyond: 0.5 };
+/** Of the number at hand the decimals of its fraction, in two halves, the third part of the smallest numbers, and what is beyond them, below 1. */
+const decimals = { first: 0, second: 0, third: 0, beyond: 0.5 };
+/** How far they are above a multiple of a power of ten, and below the next one. */
+const off = { down: 0.5, up: 0.5 };
 
 /**
- * Writes number `i` of `values`, which is finite and not whole, at `at`; needs room for 25 bytes. Returns where it ends. A double as an
+ * Writes number `i` of `values`, which is finite and not whole, at `at`; needs room for 32 bytes. Returns where it ends. A double as an
  * argument would be an object.
  */
-export function putFraction(bytes: Uint8Array, at: number, values: ArrayLike<number>, i: number): number {
+export function putFraction(view: DataView, at: number, values: ArrayLike<number>, i: number): number {
   const value = values[i] as number;
-  if (!(value >= least && value < most)) return putText(bytes, at, String(value));
+  if (!(value >= least && value < most)) return putText(view, at, String(value));
+  const thousand = value * 1_000;
+  const isShort = thousand < most && (thousand | 0) === thousand && thousand / 1_000 === value;
+  if (isShort) return putThousandths(view, at, thousand | 0);
   const whole = value | 0;
-  split(value - whole);
-  const e = 31 - Math.clz32(whole);
+  const isSmall = value < mostOfEighteen;
+  split(value - whole, isSmall);
+  const e = whole > 0 ? 38 - Math.clz32(whole) : lastBelow(value);
   const reach = reachFrom[e] as number;
   let power = surePower[e] as number;
-  let down = remainder(power);
-  let up = (powers[power] as number) - down;
-  for (let next = power + 1; next < 16; next++) {
-    const nextDown = remainder(next);
-    const nextUp = (powers[next] as number) - nextDown;
-    const nearest = nextDown < nextUp ? nextDown : nextUp;
-    if (Math.abs(nearest - reach) < doubt) return putText(bytes, at, String(value));
+  measure(power, isSmall);
+  let { down, up } = off;
+  const highest = isSmall ? 2 * halfDigits + thirdDigits : 2 * halfDigits;
+  for (let next = power + 1; next < highest; next++) {
+    measure(next, isSmall);
+    const nearest = off.down < off.up ? off.down : off.up;
+    if (Math.abs(nearest - reach) < doubt) return putText(view, at, String(value));
     if (nearest > reach) break;
     power = next;
-    down = nextDown;
-    up = nextUp;
+    down = off.down;
+    up = off.up;
   }
-  if (Math.abs(down - up) < doubt) return putText(bytes, at, String(value));
-  return putDecimals(bytes, putWhole(bytes, at, whole), power, up < down ? 1 : 0);
+  if (Math.abs(down - up) < doubt) return putText(view, at, String(value));
+  const more = up < down ? 1 : 0;
+  const from = putWhole(view, at, whole);
+  view.setUint8(from, point);
+  return isSmall ? putEighteen(view, from + 1, power, more) : putSixteen(view, from + 1, power, more);
+}
+
+/** The place of a number below 1 in `reachFrom`. */
+function lastBelow(value: number): number {
+  let e = 6;
+  for (let bound = mostOfEighteen; value < bound; bound /= 2) e -= 1;
+  return e;
 }
 
 /** The products are exact, because their factors have few bits. */
-function split(fraction: number): void {
+function split(fraction: number, isSmall: boolean): void {
   const upper = Math.floor(fraction * 0x4000000) / 0x4000000;
   const first = upper * halfUnits;
   const rest = first - Math.floor(first) + (fraction - upper) * halfUnits;
@@ -65,46 +87,68 @@ function split(fraction: number): void {
   const second = upperOfRest * halfUnits;
   const beyond = second - Math.floor(second) + (fractionOfRest - upperOfRest) * halfUnits;
   decimals.second = (Math.floor(second) + Math.floor(beyond)) | 0;
-  decimals.beyond = beyond - Math.floor(beyond);
+  const last = beyond - Math.floor(beyond);
+  decimals.beyond = last;
+  if (!isSmall) return;
+  decimals.third = (last * thirdUnits) | 0;
+  decimals.beyond = last * thirdUnits - decimals.third;
 }
 
-/** How far the sixteen decimals and what is beyond are above a multiple of a power of ten. */
-function remainder(power: number): number {
-  const { first, second, beyond } = decimals;
-  if (power <= halfDigits) return (second % (wholePowers[power] as number)) + beyond;
-  return (first % (wholePowers[power - halfDigits] as number)) * halfUnits + second + beyond;
+/** Where multiples of a power of ten are small numbers of units, both are exact; where they are large, that which is small is. */
+function measure(power: number, isSmall: boolean): void {
+  const { first, second, third, beyond } = decimals;
+  const lowDigits = isSmall ? halfDigits + thirdDigits : halfDigits;
+  if (power > lowDigits) {
+    const units = powers[lowDigits] as number;
+    const high = first % (wholePowers[power - lowDigits] as number);
+    const low = (isSmall ? second * thirdUnits + third : second) + beyond;
+    off.down = high * units + low;
+    off.up = ((wholePowers[power - lowDigits] as number) - high) * units - low;
+    return;
+  }
+  if (!isSmall) off.down = (second % (wholePowers[power] as number)) + beyond;
+  else if (power <= thirdDigits) off.down = (third % (wholePowers[power] as number)) + beyond;
+  else off.down = (second % (wholePowers[power - thirdDigits] as number)) * thirdUnits + third + beyond;
+  off.up = (powers[power] as number) - off.down;
 }
 
-/** The point, and the decimals down to a power of ten, one more in the last place where that is nearer. */
-function putDecimals(bytes: Uint8Array, at: number, power: number, more: number): number {
-  bytes[at] = point;
+/** The decimals down to a power of ten, one more in the last place where that is nearer. */
+function putSixteen(view: DataView, at: number, power: number, more: number): number {
   const { first, second } = decimals;
-  if (power >= halfDigits) {
-    const digits = 2 * halfDigits - power;
-    return putPadded(bytes, at + 1, ((first / (wholePowers[power - halfDigits] as number)) | 0) + more, digits);
-  }
-  putPadded(bytes, at + 1, first, halfDigits);
+  if (power >= halfDigits) return putHigh(view, at, first, power - halfDigits, more);
+  putPadded(view, at, first, halfDigits);
   const last = ((second / (wholePowers[power] as number)) | 0) + more;
-  return putPadded(bytes, at + 1 + halfDigits, last, halfDigits - power);
+  return putPadded(view, at + halfDigits, last, halfDigits - power);
 }
 
-function putWhole(bytes: Uint8Array, at: number, value: number): number {
-  let digits = 1;
-  for (let limit = 10; value >= limit; limit *= 10) digits += 1;
-  return putPadded(bytes, at, value, digits);
-}
-
-function putPadded(bytes: Uint8Array, at: number, value: number, digits: number): number {
-  let rest = value | 0;
-  for (let i = at + digits - 1; i >= at; i--) {
-    const next = (rest / 10) | 0;
-    bytes[i] = zero + rest - next * 10;
-    rest = next;
+function putEighteen(view: DataView, at: number, power: number, more: number): number {
+  const { first, second, third } = decimals;
+  if (power >= halfDigits + thirdDigits) return putHigh(view, at, first, power - halfDigits - thirdDigits, more);
+  putPadded(view, at, first, halfDigits);
+  if (power >= thirdDigits) {
+    const last = ((second / (wholePowers[power - thirdDigits] as number)) | 0) + more;
+    return putPadded(view, at + halfDigits, last, halfDigits + thirdDigits - power);
   }
-  return at + digits;
+  putPadded(view, at + halfDigits, second, halfDigits);
+  const last = ((third / (wholePowers[power] as number)) | 0) + more;
+  return putPadded(view, at + 2 * halfDigits, last, thirdDigits - power);
 }
 
-function putText(bytes: Uint8Array, at: number, text: string): number {
-  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+function putHigh(view: DataView, at: number, first: number, power: number, more: number): number {
+  return putPadded(view, at, ((first / (wholePowers[power] as number)) | 0) + more, halfDigits - power);
+}
+
+/** At most three decimals: with so few digits no two give the same number, so that these are the shortest. */
+function putThousandths(view: DataView, at: number, thousandths: number): number {
+  const whole = (thousandths / 1_000) | 0;
+  const from = putWhole(view, at, whole);
+  view.setUint8(from, point);
+  let end = putPadded(view, from + 1, thousandths - whole * 1_000, 3);
+  while (view.getUint8(end - 1) === zero) end -= 1;
+  return end;
+}
+
+function putText(view: DataView, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) view.setUint8(at + i, text.charCodeAt(i));
   return at + text.length;
 }

@@ -4,7 +4,7 @@
 import type { FoldOutput } from '../tasks/contract.ts';
 import type { Output, StreamBatch } from './batch.ts';
 import type { Block } from './blocks.ts';
-import { JsonBytes } from './json-bytes.ts';
+import { fixedText, JsonBytes } from './json-bytes.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 export interface StampOptions {
@@ -30,8 +30,6 @@ export function stamp<E>(options: StampOptions): Stage<StreamBatch<E>, readonly 
   });
 }
 
-const encoder = new TextEncoder();
-
 /** What is the same for all outputs of an entry is written once: it is half of the text of most. */
 function stampAll<E>(
   outputs: readonly Output[],
@@ -49,11 +47,11 @@ function stampAll<E>(
     revision,
     producer: { pipeline, version, shard, epoch, orderOffset, entryId },
   });
-  const beforeIndex = encoder.encode(`,${common.slice(1, -2)},"index":`);
+  const beforeIndex = fixedText(`,${common.slice(1, -2)},"index":`);
   return outputs.map((output, index) => {
     if (output.writeBody) output.writeBody(written);
     else written.value(output.body);
-    written.reopen().raw(beforeIndex).number(index).ascii('}}');
+    written.reopen().fixed(beforeIndex).number(index).ascii('}}');
     return new Stamped(output, written);
   });
 }

@@ -176,15 +176,15 @@ function hit(alert: OpenAlert, payment: Payment, { outcome, severity, verdicts }
 
 function bodyOf(alert: OpenAlert, transition: Alert['transition'], clockMs: number): AlertBody {
   const { alertId, cardId, severity, outcome, reasons, hits, payments, firstEventTimeMs, lastEventTimeMs } = alert;
-  const ids = payments.map((payment) => payment.slice(payment.indexOf(separator) + 1));
+  const shown = payments.slice(-shownPaymentsMax).map((payment) => payment.slice(payment.indexOf(separator) + 1));
   const many = hits === 1 ? 'a payment' : `${hits} payments`;
   return {
     ...{ kind: 'alert', alertId, transition, entityType: 'card', entityId: cardId, fingerprint: `card/${cardId}` },
     severity,
     title: `card ${cardId}: ${many} ${outcome === 'decline' ? 'declined' : 'to review'}`,
     ...{ reasons: [...reasons], hits: Math.max(0, hits), firstEventTimeMs, lastEventTimeMs },
-    paymentId: ids.at(-1) ?? null,
-    decisionPaymentIds: ids.slice(-shownPaymentsMax),
+    paymentId: shown.at(-1) ?? null,
+    decisionPaymentIds: shown,
     clockMs,
   };
 }

@@ -5,8 +5,8 @@ import type { Decision } from '../../events/decisions.ts';
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { RecordBatch } from '../../sources/source.ts';
-import type { Output } from '../../streams/batch.ts';
-import { fieldNames, JsonBytes } from '../../streams/json-bytes.ts';
+import type { Output, TimedEvent } from '../../streams/batch.ts';
+import { type FixedText, fieldNames, fixedText, JsonBytes } from '../../streams/json-bytes.ts';
 import { recordOffset } from '../../streams/positions.ts';
 import { featureNames, isFlag } from './feature-names.ts';
 import type { FeatureRow } from './feature-row.ts';
@@ -32,10 +32,10 @@ const decoder = new TextDecoder();
 const nothing = encoder.encode('');
 const features = fieldNames(featureNames, isFlag);
 
-/** One key and its colon, as bytes, for each field but `kind`. */
-const keyOf = (name: string) => encoder.encode(`,"${name}":`);
+/** One key and its colon, for each field but `kind`. */
+const keyOf = (name: string) => fixedText(`,"${name}":`);
 const keys = {
-  paymentId: encoder.encode('{"kind":"decision","paymentId":'),
+  paymentId: fixedText('{"kind":"decision","paymentId":'),
   paymentSource: keyOf('paymentSource'),
   eventTimeMs: keyOf('eventTimeMs'),
   cardId: keyOf('cardId'),
@@ -47,9 +47,9 @@ const keys = {
   currency: keyOf('currency'),
   outcome: keyOf('outcome'),
   score: keyOf('score'),
-  features: encoder.encode(',"features":{'),
-  clockMs: encoder.encode('},"clockMs":'),
-  end: encoder.encode('"}}'),
+  features: fixedText(',"features":{'),
+  clockMs: fixedText('},"clockMs":'),
+  end: fixedText('"}}'),
 };
 
 /** A decision as an output; it is written when it leaves. */
@@ -64,7 +64,10 @@ export class DecisionOutput implements Output {
   readonly index: number;
   private readonly writer: DecisionWriter;
   private readonly clockMs: number;
-  private readonly id: string;
+  /** Or it is read where it stands in the batch. */
+  private readonly id: string | null;
+  private readonly idStart: number;
+  private readonly idEnd: number;
   private readonly source: string;
   private readonly eventTimeMs: number;
   private readonly terminalId: string | null;
@@ -82,7 +85,10 @@ export class DecisionOutput implements Output {
     this.index = index;
     this.writer = writer;
     this.clockMs = clockMs;
-    this.id = payment.id;
+    const { idBytes } = payment as TimedEvent;
+    this.id = idBytes ? null : payment.id;
+    this.idStart = idBytes ? idBytes.idStart : 0;
+    this.idEnd = idBytes ? idBytes.idEnd : 0;
     this.source = payment.source;
     this.eventTimeMs = payment.eventTimeMs;
     this.terminalId = payment.terminalId ?? null;
@@ -94,7 +100,8 @@ export class DecisionOutput implements Output {
   }
 
   get identity(): string {
-    return `${this.source}\u0000${this.id}`;
+    const id = this.id ?? decoder.decode(this.batch.bytes.subarray(this.idStart, this.idEnd));
+    return `${this.source}\u0000${id}`;
   }
 
   get body(): DecisionBody {
@@ -105,23 +112,25 @@ export class DecisionOutput implements Output {
 
   writeBody(json: JsonBytes): void {
     const { writer, judged } = this;
-    json.raw(keys.paymentId).text(this.id);
-    json.raw(keys.paymentSource).text(this.source);
-    json.raw(keys.eventTimeMs).number(this.eventTimeMs);
-    json.raw(keys.cardId).text(this.key);
-    json.raw(keys.terminalId).text(this.terminalId);
-    json.raw(keys.deviceId).text(this.deviceId);
-    json.raw(keys.merchantId).text(this.merchantId);
-    json.raw(keys.country).text(this.country);
-    json.raw(keys.amountMinor).number(this.amountMinor);
-    json.raw(keys.currency).text(this.currency);
-    json.raw(keys.outcome).text(judged.outcome);
-    json.raw(keys.score).number(judged.score);
+    json.fixed(keys.paymentId);
+    if (this.id === null) json.plain(this.batch.bytes, this.idStart, this.idEnd);
+    else json.text(this.id);
+    json.fixed(keys.paymentSource).text(this.source);
+    json.fixed(keys.eventTimeMs).number(this.eventTimeMs);
+    json.fixed(keys.cardId).text(this.key);
+    json.fixed(keys.terminalId).text(this.terminalId);
+    json.fixed(keys.deviceId).text(this.deviceId);
+    json.fixed(keys.merchantId).text(this.merchantId);
+    json.fixed(keys.country).text(this.country);
+    json.fixed(keys.amountMinor).number(this.amountMinor);
+    json.fixed(keys.currency).text(this.currency);
+    json.fixed(keys.outcome).text(judged.outcome);
+    json.fixed(keys.score).number(judged.score);
     writer.rules(judged, json);
-    json.raw(keys.features).named(features, this.row);
-    json.raw(keys.clockMs).number(this.clockMs);
+    json.fixed(keys.features).named(features, this.row);
+    json.fixed(keys.clockMs).number(this.clockMs);
     writer.input(this.batch, this.index, json);
-    json.raw(keys.end);
+    json.fixed(keys.end);
   }
 }
 
@@ -129,9 +138,12 @@ export class DecisionOutput implements Output {
 export class DecisionWriter {
   private judged: Judged | null = null;
   private ruleSet = nothing;
+  /** The judgement of most payments, and what is written of it. */
+  private quiet: Judged | null = null;
+  private quietBytes = nothing;
   private readonly verdicts = new VerdictBytes();
   private batch: RecordBatch | null = null;
-  private place = nothing;
+  private place: FixedText = fixedText('');
   private baseOffset = 0;
 
   /** Lets the records of the entry before go. */
@@ -141,6 +153,10 @@ export class DecisionWriter {
 
   /** The rule set, and what each rule said. */
   rules(judged: Judged, json: JsonBytes): void {
+    if (judged === this.quiet) {
+      json.raw(this.quietBytes);
+      return;
+    }
     if (!this.judged || !isSameRuleSet(this.judged, judged)) {
       const { reviewScore, declineScore, ruleSetVersion } = judged;
       this.judged = judged;
@@ -149,6 +165,12 @@ export class DecisionWriter {
       );
     }
     this.verdicts.write(json.raw(this.ruleSet), judged.verdicts);
+    const kept = this.verdicts.bytesOf(judged.verdicts);
+    if (!kept) return;
+    this.quiet = judged;
+    this.quietBytes = new Uint8Array(this.ruleSet.length + kept.length);
+    this.quietBytes.set(this.ruleSet);
+    this.quietBytes.set(kept, this.ruleSet.length);
   }
 
   /** Where the payment was read. */
@@ -157,9 +179,9 @@ export class DecisionWriter {
       this.batch = batch;
       this.baseOffset = batch.baseOffset < safeOffsets ? Number(batch.baseOffset) : Number.NaN;
       const { topic, partition } = batch;
-      this.place = encoder.encode(`,"input":${JSON.stringify({ topic, partition }).slice(0, -1)},"inputOffset":"`);
+      this.place = fixedText(`,"input":${JSON.stringify({ topic, partition }).slice(0, -1)},"inputOffset":"`);
     }
-    json.raw(this.place);
+    json.fixed(this.place);
     if (Number.isNaN(this.baseOffset)) json.ascii(String(recordOffset(batch, index)));
     else json.number(this.baseOffset + (batch.offsetDeltas[index] as number));
   }
@@ -192,6 +214,11 @@ class VerdictBytes {
       else json.value(verdict);
     }
     json.ascii(']');
+  }
+
+  /** Of those that are kept together. */
+  bytesOf(verdicts: Judged['verdicts']): Uint8Array | null {
+    return verdicts === this.kept ? this.together : null;
   }
 
   private keep(verdicts: Judged['verdicts']): void {
