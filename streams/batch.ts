@@ -37,6 +37,8 @@ export interface TimedEvent {
   readonly idBytes?: IdBytes | undefined;
   /** Of some lent events: a number that is mostly the same for the same key, for who looks it up; by itself it says nothing. */
   readonly keyHint?: number | undefined;
+  /** The same by field. */
+  readonly hints?: Readonly<Record<string, number>> | undefined;
 }
 
 /** `bytes[idStart, idEnd)`, plain ASCII. Good until the next event is decoded. */

@@ -37,6 +37,8 @@ export function compileLayout(options: CompileOptions): LayoutDecoder | null {
   const made: Made[] = [];
   const texts: Texts[] = [];
   let literal = '';
+  /** Which field is the key, once it is read. */
+  let keyAt = -1;
   for (const [i, { before, name, value }] of layout.fields.entries()) {
     const check = checks.get(name);
     if (!check) return null;
@@ -50,11 +52,17 @@ export function compileLayout(options: CompileOptions): LayoutDecoder | null {
     lines.push(expect(literal));
     literal = check.kind === 'text' ? '"' : '';
     const isLater = lent !== undefined && name === 'id' && check.kind === 'text' && check.accepts === null;
-    lines.push(...valueOf(check, i, isRead(name) && !isLater, texts.length));
+    const isMade = isRead(name) && !isLater;
+    const like = value === layout.fields[keyAt]?.value ? keyAt : -1;
+    lines.push(...valueOf(check, i, { isRead: isMade, text: texts.length, like, hint: lent ? name : null }));
     if (isLater) lines.push('const idStart = s, idEnd = p;');
     else if (check.kind === 'text' && (isRead(name) || check.accepts)) {
-      if (lent && name === 'key') lines.push(`lent.keySlot = texts[${texts.length}].slot;`);
       texts.push(textsOf(name));
+      if (lent) lent.hints[name] ??= -1;
+      if (name === 'key') {
+        keyAt = i;
+        lines.push('const keyStart = s, keyLength = p - s, keyHash = h;');
+      }
     }
     if (isRead(name)) made.push({ name, kind: isLater ? 'later' : check.kind, value: `v${i}` });
   }
@@ -62,10 +70,30 @@ export function compileLayout(options: CompileOptions): LayoutDecoder | null {
   const { before, after } = lent ? filling(made) : { before: '', after: `return ${objectOf(made)};` };
   const body = `'use strict'; ${before} return (b, start, end) => { let p = start, s = 0, h = 0; const w = viewOf(b);\n${lines.join('\n')}\n${after}\n};`;
   // oxlint-disable-next-line typescript/no-implied-eval
-  const create = new Function('endsText', 'texts', 'readAscii', 'viewOf', 'lent', body) as (
-    ...parts: readonly [Uint8Array, readonly Texts[], ReadAscii, CompileOptions['viewOf'], Lent | undefined]
-  ) => LayoutDecoder;
-  return create(endsText, texts, readAscii, viewOf, lent);
+  const create = new Function(...partNames, body) as (...parts: Parts) => LayoutDecoder;
+  return create(endsText, texts, readAscii, viewOf, lent, powers, isRun);
+}
+
+/** What the source text calls them. */
+const partNames = ['endsText', 'texts', 'readAscii', 'viewOf', 'lent', 'powers', 'isRun'] as const;
+type Parts = readonly [
+  Uint8Array,
+  readonly Texts[],
+  ReadAscii,
+  CompileOptions['viewOf'],
+  Lent | undefined,
+  Float64Array,
+  typeof isRun,
+];
+
+/** Whole numbers of so many digits, and these powers of ten, are exact doubles, so that their quotient is what `Number` gives (W. D. Clinger, 1990). */
+const exactDigits = 15;
+const powers = Float64Array.from({ length: exactDigits + 1 }, (_, k) => Number(`1e${k}`));
+
+/** Whether the bytes from `one` on are those from `other` on. */
+function isRun(bytes: Uint8Array, one: number, other: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[one + i] !== bytes[other + i]) return false;
+  return true;
 }
 
 const objectOf = (made: readonly Made[]): string =>
@@ -86,10 +114,20 @@ function expect(literal: string): string {
   return `if (${checks.join(' || ')}) return null;\np += ${length};`;
 }
 
-function valueOf(check: Exclude<FieldCheck, { kind: 'constant' }>, i: number, isRead: boolean, text: number): string[] {
+interface TextOptions {
+  readonly isRead: boolean;
+  /** Whose `Texts` it asks. */
+  readonly text: number;
+  /** The field that it was the same as, before it (−1: none): mostly it is again, and the same string then. */
+  readonly like: number;
+  /** Under which name its hint is noted. */
+  readonly hint: string | null;
+}
+
+function valueOf(check: Exclude<FieldCheck, { kind: 'constant' }>, i: number, options: TextOptions): string[] {
   switch (check.kind) {
     case 'text':
-      return textValue(check, i, isRead, text);
+      return textValue(check, i, options);
     case 'integer':
       return integerValue(check, i);
     case 'number':
@@ -107,15 +145,21 @@ function valueOf(check: Exclude<FieldCheck, { kind: 'constant' }>, i: number, is
 function textValue(
   { min, max, accepts }: Extract<FieldCheck, { kind: 'text' }>,
   i: number,
-  isRead: boolean,
-  text: number,
-) {
+  { isRead, text, like, hint }: TextOptions,
+): string[] {
   const isMade = isRead || accepts !== null;
   const length = max === Infinity ? `p - s < ${min}` : `p - s < ${min} || p - s > ${max}`;
   const scan = isMade ? '{ h = (Math.imul(h, 31) + b[p]) | 0; p++; }' : 'p++;';
   const lines = ['s = p; h = 0;', `while (p < end && endsText[b[p]] === 0) ${scan}`, `if (${length}) return null;`];
-  if (isMade) lines.push(`const v${i} = texts[${text}].at(b, s, p, h);`, `if (v${i} === undefined) return null;`);
-  return lines;
+  if (!isMade) return lines;
+  const note = (slot: string): string => (hint === null ? '' : `lent.hints[${JSON.stringify(hint)}] = ${slot};`);
+  const found = [
+    `v${i} = texts[${text}].at(b, s, p, h); if (v${i} === undefined) return null;`,
+    note(`texts[${text}].slot`),
+  ].join(' ');
+  if (like < 0 || accepts) return [...lines, `let ${found}`];
+  const isLike = 'h === keyHash && p - s === keyLength && isRun(b, s, keyStart, keyLength)';
+  return [...lines, `let v${i}; if (${isLike}) { v${i} = v${like}; ${note('lent.hints.key')} } else { ${found} }`];
 }
 
 /** At most 15 digits: exact in a double whatever they are. */
@@ -133,14 +177,17 @@ function integerValue({ min, max }: { readonly min: number; readonly max: number
   ];
 }
 
-/** Digits, perhaps with a fraction; anything with an exponent is left to the slow path. `Number` reads these as `JSON.parse` does. */
+/** Digits, perhaps with a fraction; anything with an exponent is left to the slow path. What is not exact this way `Number` reads as `JSON.parse` does. */
 function numberValue({ min, max }: { readonly min: number; readonly max: number }, i: number): string[] {
+  const digits = `while (b[p] >= 48 && b[p] <= 57) { v${i} = v${i} * 10 + (b[p] - 48); p++; }`;
   return [
-    's = p; if (b[p] === 45) p++;',
-    `const d${i} = p; while (b[p] >= 48 && b[p] <= 57) p++;`,
+    `s = p; const n${i} = b[p] === 45; if (n${i}) p++;`,
+    `const d${i} = p; let v${i} = 0, f${i} = 0; ${digits}`,
     `if (p === d${i} || p - s > 24 || (b[d${i}] === 48 && p - d${i} > 1)) return null;`,
-    `if (b[p] === 46) { const f${i} = ++p; while (b[p] >= 48 && b[p] <= 57) p++; if (p === f${i} || p - s > 40) return null; }`,
-    `if (p > end) return null; const v${i} = Number(readAscii(b, s, p));`,
+    `if (b[p] === 46) { const q = ++p; ${digits} f${i} = p - q; if (f${i} === 0 || p - s > 40) return null; }`,
+    'if (p > end) return null;',
+    `if (p - d${i} > ${exactDigits}) v${i} = Number(readAscii(b, s, p));`,
+    `else { v${i} /= powers[f${i}]; if (n${i}) v${i} = -v${i}; }`,
     bounds(`v${i}`, min, max),
   ];
 }

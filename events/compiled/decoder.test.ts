@@ -97,6 +97,34 @@ describe('the compiled decoder', () => {
     expect(compiled.counts()).toEqual({ compiled: 1, parsed: 2 });
   });
 
+  it('lends texts with hints that are mostly the same for the same text, and a key twice is one string', () => {
+    const compiled = createDecoder({ readAscii, lends: true });
+    const hintOf = (card: number, key = card): number | undefined => {
+      const event = { ...payment, key: `card-${key}`, cardId: `card-${card}`, latitude: card / 8 };
+      const outcome = decode(compiled, JSON.stringify(event));
+      if (outcome.kind !== 'event') throw new Error(outcome.kind);
+      expect({ ...outcome.event, id: outcome.event.id }).toEqual(event);
+      return (outcome.event as { readonly hints?: Readonly<Record<string, number>> }).hints?.['cardId'];
+    };
+    hintOf(0);
+    const first = Array.from({ length: 100 }, (_, card) => hintOf(card));
+    expect(Array.from({ length: 100 }, (_, card) => hintOf(card))).toEqual(first);
+    expect(new Set(first).size).toBeGreaterThan(90);
+    const others = Array.from({ length: 100 }, (_, card) => hintOf(card, card + 1));
+    expect(Array.from({ length: 100 }, (_, card) => hintOf(card, card + 1))).toEqual(others);
+  });
+
+  it.each(['0', '-0', '-0.0', '0.1', '12.345678901234', '-1.005', '89.9999999999999999', '0.000000000000001', '4.35'])(
+    'reads %s as JSON.parse does',
+    (latitude) => {
+      const compiled = decoder();
+      const text = JSON.stringify(payment).replace('-48.85', latitude);
+      decode(compiled, text);
+      expect(decode(compiled, text)).toStrictEqual(decodeEvent(utf8.encode(text), 0, text.length));
+      expect(compiled.counts()).toEqual({ compiled: 1, parsed: 1 });
+    },
+  );
+
   it('does not compile for ever', () => {
     const compiled = decoder();
     for (let i = 0; i < 3_000; i++) decode(compiled, JSON.stringify(payment).replace(',', ','.padEnd(i + 1)));

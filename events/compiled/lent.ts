@@ -12,8 +12,8 @@ export interface Lent {
   bytes: Uint8Array;
   idStart: number;
   idEnd: number;
-  /** See `Texts.slot`: of the last key that was read as text. */
-  keySlot: number;
+  /** By field, see `Texts.slot`: of the last text that was read there. */
+  readonly hints: Record<string, number>;
 }
 
 /** `id` is read when it is asked for, which for most events is never. */
@@ -28,17 +28,23 @@ export function createLent(readAscii: ReadAscii): Lent {
       return lent;
     }
 
-    /** A number that is mostly the same for the same key, and says nothing by itself. */
+    /** By field a number that is mostly the same for the same text, and says nothing by itself. */
+    get hints(): Record<string, number> {
+      return lent.hints;
+    }
+
+    /** That of the key. */
     get keyHint(): number {
-      return lent.keySlot;
+      return hints.key;
     }
   }
+  const hints = { key: -1 };
   const lent: Lent = {
     create: (isIdLater) => (isIdLater ? new LentEvent() : {}),
     bytes: new Uint8Array(0),
     idStart: 0,
     idEnd: 0,
-    keySlot: -1,
+    hints,
   };
   return lent;
 }

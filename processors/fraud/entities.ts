@@ -49,8 +49,8 @@ export class Entities {
   }
 
   /** The entity's place; from now on it is the newest. To be followed by `add`. */
-  touch(key: string): number {
-    const place = this.keys.touch(key);
+  touch(key: string, hint = -1): number {
+    const place = this.keys.touch(key, hint);
     if (this.keys.newestMs(place) === -Infinity) this.begin(place);
     return place;
   }

@@ -3,6 +3,7 @@
 // Redelivery: duplicates were dropped before; the same payments in the same order give the same features.
 import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
+import type { TimedEvent } from '../../streams/batch.ts';
 import { Seen } from './ahead.ts';
 import { CardFacts, type SavedFacts } from './card-facts.ts';
 import { Codes } from './codes.ts';
@@ -96,9 +97,10 @@ export class Features {
     const { cardId, deviceId, terminalId, amountMinor } = payment;
     const asOfMs = Math.max(payment.eventTimeMs, watermarkMs);
     edges.moveTo(asOfMs);
-    const card = cards.touch(cardId);
-    const device = deviceId === undefined ? -1 : devices.touch(deviceId);
-    const terminal = terminalId === undefined ? -1 : terminals.touch(terminalId);
+    const { hints } = payment as TimedEvent;
+    const card = cards.touch(cardId, hints?.['cardId']);
+    const device = deviceId === undefined ? -1 : devices.touch(deviceId, hints?.['deviceId']);
+    const terminal = terminalId === undefined ? -1 : terminals.touch(terminalId, hints?.['terminalId']);
     if (cards.lastMs(card) === -Infinity) this.facts.begin(card);
     if (terminal >= 0) row[isNewTerminal] = cards.knows(card, terminal) ? 0 : 1;
     if (device >= 0) row[isNewDevice] = devices.knows(device, card) ? 0 : 1;

@@ -23,19 +23,22 @@ test('[D3] a place is given to another key only when the key has no state and no
   expect(new Set([keys.touch('c'), keys.touch('d')])).toEqual(new Set([a, b]));
 });
 
-test('keys come in the order of their last touch, whatever was forgotten between', () => {
-  const step = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), days: fc.nat(20), isReferred: fc.boolean() });
+test('keys come in the order of their last touch, whatever was forgotten between, and whatever their hints', () => {
+  const step = fc.record({
+    ...{ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), days: fc.nat(20), isReferred: fc.boolean() },
+    hint: fc.constantFrom(undefined, -1, 0, 1, 2, 70_000, 0.5),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const keys = new Keys(10);
       const model = new Map<string, number>();
       let nowMs = 0;
-      for (const { key, days, isReferred } of steps) {
+      for (const { key, days, isReferred, hint } of steps) {
         nowMs += days * day;
         keys.expire(nowMs, () => {});
         for (const [known, atMs] of model) if (atMs < nowMs - 28 * day) model.delete(known);
         if (isReferred) keys.refer(key);
-        keys.seen(keys.touch(key), nowMs);
+        keys.seen(keys.touch(key, hint), nowMs);
         model.delete(key);
         model.set(key, nowMs);
         expect(keys.map((place, name) => [name, keys.newestMs(place)])).toEqual([...model]);

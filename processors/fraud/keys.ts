@@ -8,6 +8,8 @@ import { roomFor } from '../../streams/room-for.ts';
 export const rememberedMs = 28 * 86_400_000;
 
 const atFirst = 64;
+/** Hints that are looked at. */
+const hintsMax = 1 << 16;
 
 export class Keys {
   private readonly keysMax: number;
@@ -20,6 +22,8 @@ export class Keys {
   private referred = new Int32Array(atFirst);
   private newest = new Float64Array(atFirst);
   private live = 0;
+  /** By hint the place that the key with it had last. */
+  private readonly hinted = new Int32Array(hintsMax);
 
   constructor(keysMax: number) {
     this.keysMax = keysMax;
@@ -50,9 +54,9 @@ export class Keys {
     return this.newest[place] as number;
   }
 
-  /** The place of the key, which has state from now on and is the newest. */
-  touch(key: string): number {
-    const place = this.placeOf.get(key) ?? this.name(key);
+  /** The place of the key, which has state from now on and is the newest. `hint`: see `TimedEvent.hints`; −1: none. */
+  touch(key: string, hint = -1): number {
+    const place = this.find(key, hint);
     const { ring } = this;
     if (ring[2 * place] === -1) {
       this.live += 1;
@@ -108,6 +112,17 @@ export class Keys {
     for (let place = this.ring[1] as number; place !== 0; place = this.ring[2 * place + 1] as number)
       all.push(of(place, this.names[place] as string));
     return all;
+  }
+
+  /** Most often the key is where its hint says, as the same string, and no Map is asked. */
+  private find(key: string, hint: number): number {
+    if (!(hint >= 0 && hint < hintsMax)) return this.placeOf.get(key) ?? this.name(key);
+    const guess = this.hinted[hint] as number;
+    if (guess !== 0 && this.names[guess] === key) return guess;
+    const place = this.placeOf.get(key) ?? this.name(key);
+    this.hinted[hint] = place;
+    this.names[place] = key;
+    return place;
   }
 
   private unlink(place: number): void {
