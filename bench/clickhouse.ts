@@ -14,16 +14,19 @@ import { systemClock } from '../telemetry/clock.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { recordBatches, sourceOfBatches } from './batch-source.ts';
-import { peakRssMb, rounded, secondsOf } from './meter.ts';
+import { type Measured, Meter, rounded } from './meter.ts';
 
-interface Round {
+/** CPU is of this process: the client's side alone. */
+interface Round extends Measured {
   readonly rowsPerSecond: number;
-  /** Of this process: the client's side alone. */
   readonly rowsPerCpuSecond: number;
 }
 
-export interface ClickHouseResult {
+/** Its own figures are those of the sink's median round. */
+export interface ClickHouseResult extends Measured {
   readonly bench: 'clickhouse';
+  /** Batches are at hand, as a broker would hand them over. */
+  readonly broker: null;
   readonly server: string;
   readonly rows: number;
   readonly batchRows: number;
@@ -32,8 +35,6 @@ export interface ClickHouseResult {
   /** Rows a second of the sink over those of the bare client. Goal: at least .85. */
   readonly ratios: { readonly bareClient: number; readonly bareClientCpu: number };
   readonly isWithinGoal: boolean;
-  readonly peakRssMb: number;
-  readonly node: string;
 }
 
 const goal = 0.85;
@@ -61,8 +62,8 @@ export async function benchClickHouse(args: readonly string[]): Promise<ClickHou
     const batches = batchesOf(results);
     const [sink, bare]: [Round[], Round[]] = [[], []];
     for (let round = 0; round < Number(values.rounds); round++) {
-      bare.push(await emptied(client, rows, () => insertBare(client, results)));
-      sink.push(await emptied(client, rows, (begin) => runSink(client, batches, rows, begin)));
+      bare.push(await emptied(client, rows, (meter) => insertBare(client, results, meter)));
+      sink.push(await emptied(client, rows, (meter) => runSink(client, batches, rows, meter)));
       if (!values.json)
         process.stderr.write(`bare ${bare.at(-1)?.rowsPerSecond}, sink ${sink.at(-1)?.rowsPerSecond} rows a second\n`);
     }
@@ -71,6 +72,8 @@ export async function benchClickHouse(args: readonly string[]): Promise<ClickHou
     return {
       ...{
         bench: 'clickhouse',
+        broker: null,
+        ...ours,
         server: own ? 'embedded' : (values.url ?? ''),
         rows,
         batchRows,
@@ -78,7 +81,7 @@ export async function benchClickHouse(args: readonly string[]): Promise<ClickHou
         bare: theirs,
       },
       ratios: { bareClient, bareClientCpu: rounded(ours.rowsPerCpuSecond / theirs.rowsPerCpuSecond, 3) },
-      ...{ isWithinGoal: bareClient >= goal, peakRssMb: peakRssMb(), node: process.version },
+      isWithinGoal: bareClient >= goal,
     };
   } finally {
     if (own) await own.stop();
@@ -103,37 +106,32 @@ const batchesOf = (results: readonly WindowResult[]): readonly RecordBatch[] =>
     })),
   );
 
-/** `fill` says when its work begins. */
-async function emptied(
-  client: ClickHouseClient,
-  rows: number,
-  fill: (begin: () => void) => Promise<void>,
-): Promise<Round> {
+/** `fill` says when its work begins, and when a half is done. */
+async function emptied(client: ClickHouseClient, rows: number, fill: (meter: Meter) => Promise<void>): Promise<Round> {
   await client.command({ query: `TRUNCATE TABLE ${database}.window_results` });
-  let before = process.cpuUsage();
-  let startedMs = performance.now();
-  await fill(() => {
-    before = process.cpuUsage();
-    startedMs = performance.now();
-  });
-  const seconds = (performance.now() - startedMs) / 1_000;
-  const cpuSeconds = secondsOf(process.cpuUsage(before));
+  const meter = new Meter(rows);
+  await fill(meter);
+  const measured = meter.end();
   const query = `SELECT uniqExact(key, window_start) FROM ${database}.window_results`;
   const [stored] = await (await client.query({ query, format: 'JSONCompactEachRow' })).json<[string]>();
   if (Number(stored?.[0]) !== rows) throw new Error(`${stored?.[0]} of ${rows} rows are there`);
-  return { rowsPerSecond: Math.round(rows / seconds), rowsPerCpuSecond: Math.round(rows / cpuSeconds) };
+  const { wallSeconds, eventsPerCpuSecond } = measured;
+  return { ...measured, rowsPerSecond: Math.round(rows / wallSeconds), rowsPerCpuSecond: eventsPerCpuSecond };
 }
 
 /** The client's own way, and its fastest format for objects in JavaScript: arrays of values. */
-async function insertBare(client: ClickHouseClient, results: readonly WindowResult[]): Promise<void> {
+async function insertBare(client: ClickHouseClient, results: readonly WindowResult[], meter: Meter): Promise<void> {
+  meter.begin();
   const columns = columnsOf.window_results.replaceAll('`', '').split(', ') as [string, ...string[]];
-  for (let from = 0; from < results.length; from += batchRows)
+  for (let from = 0; from < results.length; from += batchRows) {
+    meter.done(from);
     await client.insert({
       table: `${database}.window_results`,
       columns,
       values: results.slice(from, from + batchRows).map(valuesOf),
       format: 'JSONCompactEachRow',
     });
+  }
 }
 
 /** In the order of the columns. */
@@ -148,15 +146,23 @@ async function runSink(
   client: ClickHouseClient,
   batches: readonly RecordBatch[],
   rows: number,
-  begin: () => void,
+  meter: Meter,
 ): Promise<void> {
   const sink = createClickHouseSink({
-    ...{ client, database, reader: sourceOfBatches(batches, begin), membership: createTestMembership([place]) },
+    ...{
+      client,
+      database,
+      reader: sourceOfBatches(batches, () => meter.begin()),
+      membership: createTestMembership([place]),
+    },
     topics: { inputs: [], orders: [], results: [place.topic] },
     ...{ epoch: 1, clock: systemClock, logger: silentLogger, metrics: createMetrics() },
     limits: { batchRowsMax: batchRows },
   });
   await sink.start();
-  while (sink.status().insertedRows < rows) await systemClock.sleep(2);
+  while (sink.status().insertedRows < rows) {
+    meter.done(sink.status().insertedRows);
+    await systemClock.sleep(2);
+  }
   await sink.drain();
 }

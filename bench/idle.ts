@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../telemetry/clock.ts';
+import type { BenchResult } from './meter.ts';
 import { usageOfTree } from './process-tree.ts';
 
-export interface IdleResult {
+/** Its own figures are those of all processes over the window; memory at its highest is that at the end. */
+export interface IdleResult extends BenchResult {
   readonly bench: 'idle';
+  readonly broker: 'embedded';
   readonly ratePerSecond: number;
   readonly afterSeconds: number;
   readonly windowSeconds: number;
@@ -19,8 +22,9 @@ export interface IdleResult {
   /** Resident memory of all processes at the end; pages that they share count for each. Goal: at most 1,200. */
   readonly rssMb: number;
   readonly processes: readonly { readonly name: string; readonly coreShare: number; readonly rssMb: number }[];
+  /** Of the goals. */
+  readonly ratios: { readonly coreShare: number; readonly rss: number };
   readonly isWithinGoal: boolean;
-  readonly node: string;
   readonly cores: number;
 }
 
@@ -55,9 +59,13 @@ export async function benchIdle(args: readonly string[]): Promise<IdleResult> {
       rssMb: Math.round(rssBytes / 1e6),
     }));
     const coreShare = round(processes.reduce((sum, one) => sum + one.coreShare, 0));
+    const cpuSeconds = round(coreShare * windowSeconds);
     const rssMb = processes.reduce((sum, one) => sum + one.rssMb, 0);
     return {
-      ...{ bench: 'idle', ratePerSecond: rate, afterSeconds: seconds, windowSeconds, coreShare, rssMb, processes },
+      ...{ bench: 'idle', broker: 'embedded', events: rate * windowSeconds, wallSeconds: windowSeconds, cpuSeconds },
+      ...{ eventsPerCpuSecond: Math.round((rate * windowSeconds) / cpuSeconds), eventsPerCpuSecondSecondHalf: null },
+      ...{ peakRssMb: rssMb, ratios: { coreShare: round(coreShare / goal.coreShare), rss: round(rssMb / goal.rssMb) } },
+      ...{ ratePerSecond: rate, afterSeconds: seconds, windowSeconds, coreShare, rssMb, processes },
       isWithinGoal: coreShare <= goal.coreShare && rssMb <= goal.rssMb,
       ...{ node: process.version, cores: cpus().length },
     };

@@ -1,4 +1,5 @@
-import { benchState } from './bounded-state.ts';
+import { benchBounded } from './state/bounded.ts';
+import { benchState } from './state/state.ts';
 import { benchClickHouse } from './clickhouse.ts';
 import { benchConsume } from './consume/consume.ts';
 import { benchFraud } from './fraud/fraud.ts';
@@ -7,13 +8,14 @@ import { benchGrowth } from './growth.ts';
 import { benchIdle } from './idle.ts';
 import { benchLatency } from './latency/latency.ts';
 import { benchLive } from './live/live.ts';
+import type { BenchResult } from './meter.ts';
 import { benchNexmark } from './nexmark/nexmark.ts';
 import { benchRecommend } from './recommend/recommend.ts';
 import { benchStart } from './start.ts';
 import { benchWindows } from './windows/windows.ts';
 
 // `npm run bench -- <name> [options] --json`: one benchmark; its last line is one JSON object.
-const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<BenchResult>>> = {
   idle: benchIdle,
   fraud: benchFraud,
   consume: benchConsume,
@@ -27,6 +29,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<unkn
   growth: benchGrowth,
   windows: benchWindows,
   state: benchState,
+  bounded: benchBounded,
 };
 const usage = `usage: npm run bench -- NAME [options] [--json]
   idle [--seconds S] [--window-s W] [--rate R]
@@ -53,7 +56,9 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
   gate  ratios with bounds, as .ci/run asks for them; exit 1 below one
   growth [--events N] [--payments N]
         what an event costs at 1, 10 and 100 times the keys, over 1, 2 and 4 partitions, in 1 and 2 processes
-  state [KEYS]
+  state [--keys N] [--payments PER_KEY]
+        bytes a key of a velocity over three windows and of fraud's features, snapshot and restore in MB a second
+  bounded [--keys N]
         what ten million keys (or so many) do to state that holds 100,000: expiries, refusals, memory
   --json  nothing but the last line`;
 

@@ -13,6 +13,31 @@ export interface Measured {
   readonly node: string;
 }
 
+/** What the line of every benchmark says; the rest of it is its own. */
+export interface BenchResult extends Omit<Measured, 'eventsPerCpuSecondSecondHalf'> {
+  readonly bench: string;
+  /** Null: without a broker. */
+  readonly broker: string | null;
+  /** Null where a run has no halves. */
+  readonly eventsPerCpuSecondSecondHalf: number | null;
+  /** Of rates or times of this run. */
+  readonly ratios: Readonly<Record<string, unknown>>;
+}
+
+/** Several runs, one after the other, as one. */
+export function together(runs: readonly Measured[]): Measured {
+  const sum = (of: (one: Measured) => number): number => rounded(runs.reduce((all, one) => all + of(one), 0));
+  const [events, cpuSeconds] = [sum((one) => one.events), sum((one) => one.cpuSeconds)];
+  const secondHalfSeconds = sum((one) => one.events / 2 / one.eventsPerCpuSecondSecondHalf);
+  return {
+    ...{ events, cpuSeconds, wallSeconds: sum((one) => one.wallSeconds) },
+    eventsPerCpuSecond: Math.round(events / cpuSeconds),
+    eventsPerCpuSecondSecondHalf: Math.round(events / 2 / secondHalfSeconds),
+    peakRssMb: Math.max(...runs.map((one) => one.peakRssMb)),
+    node: process.version,
+  };
+}
+
 export class Meter {
   readonly #events: number;
   #start: { readonly cpu: NodeJS.CpuUsage; readonly ms: number } | undefined;
@@ -32,8 +57,8 @@ export class Meter {
     if (soFar >= this.#events / 2) this.#half ??= { cpu: process.cpuUsage(), done: soFar };
   }
 
-  end(): Measured {
-    const events = this.#events;
+  /** `events`: how many there were, where that was not known before. */
+  end(events = this.#events): Measured {
     const cpuSeconds = secondsOf(process.cpuUsage(this.#start?.cpu));
     const half = this.#half ?? { cpu: this.#start?.cpu, done: 0 };
     return {

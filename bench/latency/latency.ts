@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util';
 import type { Receiver } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { runMeasured } from '../measured-process.ts';
-import { percentiles, rounded } from '../meter.ts';
+import { type Measured, percentiles, rounded } from '../meter.ts';
+import { TreeMeter } from '../tree-meter.ts';
 import type { LatencyLoad, LoadDone } from './load.ts';
 import { dueOf } from './marks.ts';
 import { type WatchedPage, watchAlerts } from './page.ts';
@@ -24,9 +25,12 @@ export interface AtRate extends Omit<LoadDone, 'decidedPerSecond'> {
   readonly because: string | null;
   /** Two seconds after the last payment. */
   readonly lagRecords: Readonly<Record<string, number>>;
+  /** Of the service and all that it started, warm-up included. */
+  readonly usage: Measured;
 }
 
-export interface LatencyResult extends Pick<AtRate, 'decision' | 'webhook' | 'browser'> {
+/** Its own figures are those of all processes of the service, at half the rate; payments are its events. */
+export interface LatencyResult extends Pick<AtRate, 'decision' | 'webhook' | 'browser'>, Measured {
   readonly bench: 'latency';
   readonly broker: string;
   readonly processes: Processes;
@@ -40,8 +44,9 @@ export interface LatencyResult extends Pick<AtRate, 'decision' | 'webhook' | 'br
   /** Alerts of all rates, those that the payments raise by themselves included, over payments. */
   readonly alertShare: number;
   /** p99 at half the rate: 20 ms to the topic, 50 ms to the webhook, 100 ms to the browser. */
+  /** p99 at four fifths of the rate over p99 at half of it. */
+  readonly ratios: Readonly<Record<'decision' | 'webhook' | 'browser', number>>;
   readonly isWithinGoal: boolean;
-  readonly node: string;
 }
 
 const goalMs = { decision: 20, webhook: 50, browser: 100 };
@@ -81,9 +86,15 @@ export async function benchLatency(args: readonly string[]): Promise<LatencyResu
     const isWithinGoal =
       decision.p99Ms <= goalMs.decision && webhook.p99Ms <= goalMs.webhook && browser.p99Ms <= goalMs.browser;
     return {
-      ...{ bench: 'latency', broker: service.name, processes: service.processes, decision, webhook, browser },
+      ...{ bench: 'latency', broker: service.name, processes: service.processes, ...half.usage },
+      ...{ decision, webhook, browser },
       ...{ floodedPerSecond, sustainedPerSecond: found.perSecond, tried: found.tried, half, fourFifths },
-      ...{ alertShare: run.alertShare(), isWithinGoal, node: process.version },
+      ...{ alertShare: run.alertShare(), isWithinGoal },
+      ratios: {
+        decision: rounded(fourFifths.decision.p99Ms / decision.p99Ms),
+        webhook: rounded(fourFifths.webhook.p99Ms / webhook.p99Ms),
+        browser: rounded(fourFifths.browser.p99Ms / browser.p99Ms),
+      },
     };
   } finally {
     await page.close();
@@ -112,11 +123,13 @@ class Run {
 
   async at(perSecond: number, seconds: number): Promise<AtRate> {
     const phase = this.#nextPhase();
+    const meter = await TreeMeter.begin(this.#service.pids);
     const { decidedPerSecond: _, ...load } = await this.#load({ mode: 'steady', perSecond, seconds, phase });
+    const usage = await meter.end(load.sent);
     await systemClock.sleep(settleMs);
     const { receiver, hookTimes } = this.#service;
     const told = await heard(receiver, this.#page, hookTimes, phase);
-    const at = { perSecond, ...load, ...told, lagRecords: await lagOf(this.#service) };
+    const at = { perSecond, ...load, ...told, lagRecords: await lagOf(this.#service), usage };
     return { ...at, because: whyNot(at) };
   }
 

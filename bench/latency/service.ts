@@ -18,6 +18,8 @@ export interface LatencyService extends Pick<BenchBroker, 'brokers' | 'name' | '
   readonly processes: Processes;
   /** Of the process that has the page. */
   readonly url: string;
+  /** The processes that it was started as. */
+  readonly pids: readonly (number | undefined)[];
   /** Of all processes, for what they say of their lag. */
   readonly urls: readonly string[];
   readonly receiver: Receiver;
@@ -71,7 +73,8 @@ export async function startService(wanted: Processes): Promise<LatencyService> {
   }
   const brokers = started.isEmbedded ? (readEmbeddedAddress(folder)?.brokers ?? '') : started.brokers;
   const { name, isEmbedded } = started;
-  return { name, isEmbedded, processes, brokers, urls, url: urls.at(-1) as string, receiver, hookTimes, stop };
+  const pids = children.map(({ pid }) => pid);
+  return { name, isEmbedded, processes, brokers, pids, urls, url: urls.at(-1) as string, receiver, hookTimes, stop };
 }
 
 /**

@@ -23,7 +23,7 @@ const heardShareMin = 0.98;
 /** Tries rates from the top; gives the first that is sustained, or the last. */
 export async function findSustained(
   floodedPerSecond: number,
-  tryAt: (perSecond: number) => Promise<AtRate>,
+  tryAt: (perSecond: number) => Promise<Pick<AtRate, 'because'>>,
 ): Promise<{ readonly perSecond: number; readonly tried: readonly Tried[] }> {
   const tried: Tried[] = [];
   for (const share of shares) {
@@ -36,7 +36,7 @@ export async function findSustained(
 }
 
 /** What grows at this rate; null: nothing. */
-export function whyNot(at: Omit<AtRate, 'because'>): string | null {
+export function whyNot(at: Omit<AtRate, 'because' | 'usage'>): string | null {
   const { perSecond, behind, firstThirdMs, lastThirdMs, alerts, webhook, browser, lagRecords } = at;
   if (behind > behindMaxS * perSecond) return `${behind} payments were not decided when the last one was due`;
   if (lastThirdMs > growthMax * firstThirdMs + growthSlackMs)

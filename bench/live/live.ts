@@ -4,24 +4,28 @@ import { parseArgs } from 'node:util';
 import { foldOf } from '../../cli/start/fold-of.ts';
 import { processorsOf } from '../../cli/start/processors-of.ts';
 import { loadConfig } from '../../config/load.ts';
+import type { Kafka } from '../../kafka/contract.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { WindowResult } from '../../events/results.ts';
 import { createServer } from '../../server/server.ts';
 import { testWindow } from '../../sinks/clickhouse/testbed-suite.ts';
 import { createLiveGateway } from '../../sinks/websocket/gateway.ts';
-import { createMemorySource, type MemorySource } from '../../sources/memory.ts';
 import { EntryLog } from '../../streams/entry-log.ts';
 import type { Fold } from '../../tasks/contract.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { clockMsOf, seededPayments } from '../fraud/payments.ts';
+import { openBroker, startBroker } from '../broker.ts';
 import { runMeasured } from '../measured-process.ts';
-import { rounded, secondsOf } from '../meter.ts';
+import { type Measured, Meter, rounded } from '../meter.ts';
 import type { ViewersResult, ViewersSetup } from './viewers.ts';
 
-export interface LiveResult extends ViewersResult {
+/** Its own figures are those of the process that has the gateway: events are what it folded while the viewers were there. */
+export interface LiveResult extends ViewersResult, Measured {
   readonly bench: 'live';
+  /** The rows that are pushed come from its topics; what is folded beside them is at hand as bytes. */
+  readonly broker: string;
   readonly sockets: number;
   readonly eventsPerSecond: number;
   /** Resident memory at its highest above what the process had without viewers. Goal: at most 250. */
@@ -31,7 +35,6 @@ export interface LiveResult extends ViewersResult {
   readonly ratios: { readonly frozen: number };
   /** p99 of both halves: at most 250 ms. */
   readonly isWithinGoal: boolean;
-  readonly node: string;
 }
 
 const goal = { p99Ms: 250, rssGrownMb: 250 };
@@ -44,37 +47,45 @@ export async function benchLive(args: readonly string[]): Promise<LiveResult> {
   const stopping = new AbortController();
   const folded = { events: 0 };
   const folding = foldSteadily(eventsPerSecond, folded, stopping.signal);
-  const { source, gateway, server } = await openGateway();
+  const broker = await startBroker();
+  const kafka = await openBroker(broker);
+  const { gateway, server, push } = await openGateway(kafka);
   let peakBytes = 0;
   try {
     await systemClock.sleep(3_000);
     const baseBytes = process.memoryUsage.rss();
-    const watch = setInterval(() => (peakBytes = Math.max(peakBytes, process.memoryUsage.rss())), 50);
-    const before = process.cpuUsage();
-    const [startedMs, eventsBefore] = [performance.now(), folded.events];
-    const pushing = pushSteadily(source, stopping.signal);
+    const meter = new Meter(eventsPerSecond * seconds);
+    meter.begin();
+    const eventsBefore = folded.events;
+    const watch = setInterval(() => {
+      peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+      meter.done(folded.events - eventsBefore);
+    }, 50);
+    const pushing = pushSteadily(push, stopping.signal);
     const setup: ViewersSetup = {
       ...{ url: `${server.url().replace('http', 'ws')}/v1/live`, sockets, halfSeconds: seconds / 2 },
     };
     const viewers = await runMeasured<ViewersResult>({ file: 'live/viewers.ts', setup });
     clearInterval(watch);
-    const wallSeconds = (performance.now() - startedMs) / 1_000;
-    const coreShare = rounded(secondsOf(process.cpuUsage(before)) / wallSeconds);
-    const perSecond = Math.round((folded.events - eventsBefore) / wallSeconds);
+    const measured = meter.end(folded.events - eventsBefore);
+    const coreShare = rounded(measured.cpuSeconds / measured.wallSeconds);
+    const perSecond = Math.round(measured.events / measured.wallSeconds);
     stopping.abort();
     await Promise.all([pushing, folding]);
     const rssGrownMb = Math.round((peakBytes - baseBytes) / 1e6);
     const p99Ms = Math.max(viewers.before.p99Ms, viewers.after.p99Ms);
     return {
-      ...{ bench: 'live', sockets, eventsPerSecond: perSecond, ...viewers, rssGrownMb, coreShare },
+      ...{ bench: 'live', broker: broker.name, ...measured, sockets, eventsPerSecond: perSecond },
+      ...{ ...viewers, rssGrownMb, coreShare },
       ratios: { frozen: rounded(viewers.after.p99Ms / viewers.before.p99Ms) },
       isWithinGoal: p99Ms <= goal.p99Ms && rssGrownMb <= goal.rssGrownMb,
-      node: process.version,
     };
   } finally {
     stopping.abort();
     await gateway.drain();
     await server.drain();
+    await kafka.close();
+    await broker.stop();
   }
 }
 
@@ -101,25 +112,29 @@ async function foldSteadily(perSecond: number, folded: { events: number }, signa
 }
 
 /** A row of a kilobyte, ten times a second. */
-async function pushSteadily(source: MemorySource, signal: AbortSignal): Promise<void> {
+async function pushSteadily(push: (row: WindowResult) => Promise<unknown>, signal: AbortSignal): Promise<void> {
   const note = 'x'.repeat(valueBytes);
   for (let i = 1; !signal.aborted; i++) {
     const row = { ...testWindow(i), clockMs: Date.now() };
-    const value = { ...row, values: { ...row.values, note } } as unknown as WindowResult;
-    source.append({ topic: resultTopics.windows, partition: 0 }, [{ key: row.key, value: JSON.stringify(value) }]);
-    if (i % 100 === 0) source.trim({ topic: resultTopics.windows, partition: 0 }, BigInt(i - 50));
+    await push({ ...row, values: { ...row.values, note } } as unknown as WindowResult);
     await systemClock.sleep(pushEveryMs);
   }
 }
 
-async function openGateway() {
+async function openGateway(kafka: Kafka) {
   const common = { clock: systemClock, logger: silentLogger, metrics: createMetrics() };
   const authenticate = () =>
     ({ kind: 'ok', principal: { subject: 'anonymous', expiresMs: null, channels: null } }) as const;
-  const source = createMemorySource();
-  for (const topic of Object.values(resultTopics)) source.append({ topic, partition: 0 }, []);
+  const producer = await kafka.producer();
+  for (const topic of Object.values(resultTopics)) await producer.partitionCount(topic);
   const gateway = createLiveGateway({
-    ...{ reader: source.reader(), pipelines: ['revenue'], authenticate, instance: 'bench', random: Math.random },
+    ...{
+      reader: await kafka.reader({ fetchWaitMs: 100 }),
+      pipelines: ['revenue'],
+      authenticate,
+      instance: 'bench',
+      random: Math.random,
+    },
     ...{ committedPositions: async () => [], windowRows: async () => [], storedLists: async () => [] },
     systemStatus: () => ({
       ...{ clockMs: 0, services: [], stages: [], partitions: [], pipelines: [], eventsPerSecond: 0 },
@@ -135,7 +150,14 @@ async function openGateway() {
     ...common,
   });
   await server.start();
-  return { source, gateway, server };
+  const push = (row: WindowResult): Promise<unknown> =>
+    producer.send([
+      {
+        ...{ topic: resultTopics.windows, partition: 0 },
+        ...{ key: Buffer.from(row.key), value: Buffer.from(JSON.stringify(row)) },
+      },
+    ]);
+  return { gateway, server, push };
 }
 
 function optionsOf(args: readonly string[]) {

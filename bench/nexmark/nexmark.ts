@@ -2,15 +2,15 @@
 // timed on one core.
 import { parseArgs } from 'node:util';
 import { runMeasured } from '../measured-process.ts';
-import { rounded } from '../meter.ts';
+import { type Measured, rounded, together } from '../meter.ts';
 import type { NexmarkCheck, NexmarkMeasured, NexmarkSetup } from './child.ts';
 import type { QueryName } from './queries.ts';
 
-export interface NexmarkResult {
+/** Its own figures are those of all queries together. */
+export interface NexmarkResult extends Measured {
   readonly bench: 'nexmark';
   /** Events are at hand, as bytes; rows are made as bytes. */
   readonly broker: null;
-  readonly events: number;
   readonly checkedEvents: number;
   readonly queries: Readonly<Record<string, NexmarkMeasured & { readonly difference: NexmarkCheck }>>;
   /** Events a CPU-second of each query over those of q0, which only passes bids on. */
@@ -46,7 +46,9 @@ export async function benchNexmark(args: readonly string[]): Promise<NexmarkResu
   }
   const rateOf = (query: string): number => results[query]?.eventsPerCpuSecond ?? Number.NaN;
   return {
-    ...{ bench: 'nexmark', broker: null, events, checkedEvents, queries: results },
+    ...{ bench: 'nexmark', broker: null },
+    ...together(Object.values(results)),
+    ...{ checkedEvents, queries: results },
     ratios: Object.fromEntries(Object.keys(results).map((query) => [query, rounded(rateOf(query) / rateOf('q0'), 3)])),
     isExact: Object.values(results).every(({ difference: { missing, extra } }) => missing + extra === 0),
   };

@@ -5,14 +5,13 @@ import { createPipeline, type PipelineOptions } from '../../pipeline.ts';
 import { recommendations } from '../../processors/recommendations/recommendations.ts';
 import { EntryLog, type LoggedRecord } from '../../streams/entry-log.ts';
 import type { HeldRecord } from '../batch-source.ts';
-import { rounded, secondsOf } from '../meter.ts';
+import { type Measured, peakRssMb, rounded, secondsOf } from '../meter.ts';
 import { type ClicksOptions, clickClockMs, seededClicks } from './clicks.ts';
 
-export interface Folded {
-  readonly clicks: number;
+/** The measure is of the folding alone. */
+export interface Folded extends Measured {
   /** CPU of one more interaction, lists that it publishes included, in the last quarter: everything is there then. */
   readonly updateMicroseconds: number;
-  readonly clicksPerCpuSecond: number;
   /** The newest list of each kind and key, the one that came last last. */
   readonly lists: readonly HeldRecord[];
 }
@@ -34,15 +33,17 @@ export async function foldClicks(options: ClicksOptions): Promise<Folded> {
   const log = new EntryLog([partition]);
   const lists = new Map<string, HeldRecord>();
   const { clicks } = options;
-  let [cpuSeconds, lastQuarterSeconds, done] = [0, 0, 0];
+  let [cpuSeconds, wallSeconds, secondHalfSeconds, lastQuarterSeconds, done] = [0, 0, 0, 0, 0];
   let records: LoggedRecord[] = [];
   const fold = (): void => {
     done += records.length;
     const entry = log.append({ clockMs: clickClockMs(done), records });
-    const before = process.cpuUsage();
+    const [before, startedMs] = [process.cpuUsage(), performance.now()];
     const outputs = pipeline.fold(entry);
     const spent = secondsOf(process.cpuUsage(before));
     cpuSeconds += spent;
+    wallSeconds += (performance.now() - startedMs) / 1_000;
+    if (done > clicks * 0.5) secondHalfSeconds += spent;
     if (done > clicks * 0.75) lastQuarterSeconds += spent;
     for (const { topic, key, value } of outputs) {
       if (topic !== resultTopics.recommendations) continue;
@@ -61,7 +62,11 @@ export async function foldClicks(options: ClicksOptions): Promise<Folded> {
   const { folded = 0 } = pipeline.counters();
   if (folded !== clicks) throw new Error(`folded ${folded} of ${clicks} interactions`);
   return {
-    ...{ clicks, updateMicroseconds: rounded((lastQuarterSeconds * 1e6) / (clicks * 0.25)) },
-    ...{ clicksPerCpuSecond: Math.round(clicks / cpuSeconds), lists: [...lists.values()] },
+    ...{ events: clicks, wallSeconds: rounded(wallSeconds), cpuSeconds: rounded(cpuSeconds) },
+    eventsPerCpuSecond: Math.round(clicks / cpuSeconds),
+    eventsPerCpuSecondSecondHalf: Math.round(clicks / 2 / secondHalfSeconds),
+    ...{ peakRssMb: peakRssMb(), node: process.version },
+    updateMicroseconds: rounded((lastQuarterSeconds * 1e6) / (clicks * 0.25)),
+    lists: [...lists.values()],
   };
 }

@@ -38,9 +38,9 @@ export interface RecommendResult extends Omit<Folded, 'lists'> {
   readonly loadMs: number;
   /** From when a request was due to the whole answer. Goal of p99: at most 5. */
   readonly request: LoadResult & { readonly perSecond: number };
+  /** One more interaction in the last quarter over one of the whole run: what it costs that there is much to look at; and p99 over p50 of a request. */
+  readonly ratios: { readonly update: number; readonly request: number };
   readonly isWithinGoal: boolean;
-  readonly peakRssMb: number;
-  readonly node: string;
 }
 
 const goalMs = 5;
@@ -70,7 +70,11 @@ export async function benchRecommend(args: readonly string[]): Promise<Recommend
         request: { ...request, perSecond },
         isWithinGoal: request.p99Ms <= goalMs,
       },
-      ...{ peakRssMb: peakRssMb(), node: process.version },
+      ratios: {
+        update: rounded((folded.updateMicroseconds * folded.eventsPerCpuSecond) / 1e6),
+        request: rounded(request.p99Ms / request.p50Ms),
+      },
+      peakRssMb: peakRssMb(),
     };
   } finally {
     await clickhouse.stop();

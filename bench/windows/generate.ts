@@ -1,14 +1,12 @@
-import { openKafka } from '../../kafka/open.ts';
 import type { OutMessage } from '../../kafka/contract.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
-import { systemClock } from '../../telemetry/clock.ts';
-import { silentLogger } from '../../telemetry/logger.ts';
-import { createMetrics } from '../../telemetry/metrics.ts';
+import { openBroker } from '../broker.ts';
 import { seeded } from '../seeded.ts';
 import { cardEvent, closingEvent } from './card-events.ts';
 
 export interface Generation {
   readonly brokers: string;
+  readonly isEmbedded: boolean;
   readonly topic: string;
   readonly events: number;
   readonly keys: number;
@@ -19,11 +17,8 @@ const chunk = 10_000;
 const closingMs = 30_000;
 
 /** Writes the seeded events and, in each partition, one that closes every window. */
-export async function generate({ brokers, topic, events, keys, partitions }: Generation): Promise<void> {
-  const kafka = await openKafka({
-    ...{ driver: 'node-rdkafka', brokers, clientId: 'generate', logger: silentLogger, clock: systemClock },
-    metrics: createMetrics(),
-  });
+export async function generate({ brokers, isEmbedded, topic, events, keys, partitions }: Generation): Promise<void> {
+  const kafka = await openBroker({ brokers, isEmbedded });
   const producer = await kafka.producer({ lingerMs: 50 });
   await producer.partitionCount(topic);
   const random = seeded(42);

@@ -30,6 +30,7 @@ export interface ChildSetup {
   readonly reader: 'client' | 'direct';
   readonly sender: 'client' | 'direct';
   readonly brokers: string;
+  readonly isEmbedded: boolean;
   readonly input: string;
   readonly output: string;
   readonly name: string;
@@ -49,13 +50,14 @@ export interface ChildResult extends Measured {
 
 const SIZE_MS = 10_000;
 const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
-const { mode, driver, reader, sender, brokers, input, events, partitions } = setup;
+const { mode, driver, reader, sender, brokers, isEmbedded, input, events, partitions } = setup;
 const share = setup.share ?? { shard: 0, shards: 1 };
 const total = events + partitions;
 const logger = createLogger('warn', false);
 const metrics = createMetrics();
 const clock = systemClock;
-const kafka = await openKafka({ driver, reader, sender, brokers, clientId: setup.name, logger, metrics, clock });
+const [clientId, services] = [setup.name, { logger, metrics, clock }];
+const kafka = await openKafka({ driver, reader, sender, brokers, isEmbedded, clientId, ...services });
 const fieldsRead = Object.fromEntries([...cardEvents.keys()].map((type) => [type, ['amountMinor']]));
 const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
 const lending = createDecoder({ readAscii, fieldsRead, types: cardEvents, lends: true });

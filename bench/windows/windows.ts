@@ -6,11 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openKafka } from '../../kafka/open.ts';
-import { systemClock } from '../../telemetry/clock.ts';
-import { silentLogger } from '../../telemetry/logger.ts';
-import { createMetrics } from '../../telemetry/metrics.ts';
-import { startKafka } from '../../tests/kafka/broker.ts';
+import { brokerPartitions, openBroker, startBroker } from '../broker.ts';
 import type { ChildResult, ChildSetup } from './service-child.ts';
 import { generate } from './generate.ts';
 import { compareWindows, type Difference } from './truth.ts';
@@ -28,19 +24,32 @@ export interface WindowsResult extends ChildResult {
   readonly difference: Readonly<Record<string, Difference>>;
 }
 
-const partitions = 4;
+const partitions = brokerPartitions;
+/** What the embedded broker keeps. */
+const embeddedEventsMax = 30_000;
 
 export async function benchWindows(args: readonly string[]): Promise<WindowsResult> {
   const options = optionsOf(args);
-  const { events, keys, peers, say } = options;
+  const { keys, peers, say } = options;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-windows-'));
-  const kafka = await startKafka({ settings: { 'num.partitions': partitions } });
+  const broker = await startBroker();
   try {
-    const { brokers } = kafka;
+    const { brokers, isEmbedded } = broker;
+    if (peers && isEmbedded)
+      throw new Error('--peers needs a real broker: Kafka 4.1 was not found, see CONTRIBUTING.md');
+    const events = isEmbedded ? Math.min(options.events, embeddedEventsMax) : options.events;
     say(`generating ${events} events of ${keys} keys`);
     if (peers) runPeer(peers, 'gen.sh', brokers, ['--topic', 'in', '--events', `${events}`, '--keys', `${keys}`]);
-    else await generate({ brokers, topic: 'in', events, keys, partitions });
-    const base = { ...options.base, brokers, input: 'in', events, partitions, keysMax: Math.max(20_000, 2 * keys) };
+    else await generate({ brokers, isEmbedded, topic: 'in', events, keys, partitions });
+    const base = {
+      ...options.base,
+      brokers,
+      isEmbedded,
+      input: 'in',
+      events,
+      partitions,
+      keysMax: Math.max(20_000, 2 * keys),
+    };
     const child = (mode: ChildSetup['mode'], output: string): Promise<ChildResult> =>
       runChild(options.node, { ...base, mode, output, name: `bench-${output}`, folder: join(folder, output) });
     say('the bare direct reader and the compiled decoder');
@@ -55,17 +64,14 @@ export async function benchWindows(args: readonly string[]): Promise<WindowsResu
     }
     say('comparing results');
     const outputs = ['out-millrace', ...Object.keys(others).map((name) => `out-${name}`)];
-    const client = await openKafka({
-      ...{ driver: options.base.driver, reader: 'direct', brokers, clientId: 'compare', isEmbedded: false },
-      ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock },
-    });
+    const client = await openBroker(broker);
     const difference = await compareWindows(client, { input: 'in', outputs });
     await client.close();
     const rate = ours.eventsPerCpuSecondSecondHalf;
     const over = (other: number | undefined): number | null =>
       other ? Math.round((rate / other) * 1_000) / 1_000 : null;
     return {
-      ...{ bench: 'windows', broker: `Apache Kafka ${kafka.version}`, keys, dedupeIdsMax: base.dedupeIdsMax },
+      ...{ bench: 'windows', broker: broker.name, keys, dedupeIdsMax: base.dedupeIdsMax },
       ...{ reader: base.reader, sender: base.sender },
       ...ours,
       ratios: {
@@ -77,7 +83,7 @@ export async function benchWindows(args: readonly string[]): Promise<WindowsResu
       difference,
     };
   } finally {
-    await kafka.stop();
+    await broker.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boundedState } from '../../bench/bounded-state.ts';
+import { boundedState } from '../../bench/state/bounded.ts';
 
 test('[D3] half a million keys through state that holds 5,000: every one folded or refused, memory stays', () => {
   const result = boundedState({ keys: 500_000, keysMax: 5_000, keysPerWindow: 6_250 });

@@ -1,12 +1,14 @@
-// State under more keys than it may hold: `npm run bench -- state`, and with fewer keys a test.
+// State under more keys than it may hold: `npm run bench -- bounded`, and with fewer keys a test.
+import { parseArgs } from 'node:util';
 import { Subject } from 'rxjs';
-import type { StreamBatch, StreamRecord, TimedEvent } from '../streams/batch.ts';
-import { field } from '../streams/aggregates/aggregate.ts';
-import { count } from '../streams/aggregates/count.ts';
-import { sum } from '../streams/aggregates/sum.ts';
-import { EntryLog } from '../streams/entry-log.ts';
-import { dedupe } from '../streams/dedupe.ts';
-import { windowed } from '../streams/windowed.ts';
+import type { StreamBatch, StreamRecord, TimedEvent } from '../../streams/batch.ts';
+import { field } from '../../streams/aggregates/aggregate.ts';
+import { count } from '../../streams/aggregates/count.ts';
+import { sum } from '../../streams/aggregates/sum.ts';
+import { EntryLog } from '../../streams/entry-log.ts';
+import { dedupe } from '../../streams/dedupe.ts';
+import { windowed } from '../../streams/windowed.ts';
+import { type BenchResult, Meter, rounded } from '../meter.ts';
 
 export interface BoundedStateOptions {
   /** Different keys, each seen once. */
@@ -92,7 +94,17 @@ function batchOf(from: number, to: number, keysPerWindow: number): StreamBatch<T
   };
 }
 
-/** `npm run bench -- state [keys]`: ten million keys unless told, a hundred thousand of them at once at most. */
-export async function benchState([keys = '10000000']: readonly string[]): Promise<unknown> {
-  return Promise.resolve(boundedState({ keys: Number(keys), keysMax: 100_000, keysPerWindow: 125_000 }));
+/** `npm run bench -- bounded`: ten million keys unless told, a hundred thousand of them at once at most. */
+export async function benchBounded(args: readonly string[]): Promise<BoundedState & BenchResult> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { keys: { type: 'string', default: '10000000' }, json: { type: 'boolean', default: false } },
+  });
+  const keys = Number(values.keys);
+  const meter = new Meter(keys);
+  meter.begin();
+  const bounded = boundedState({ keys, keysMax: 100_000, keysPerWindow: 125_000 });
+  const ratios = { held: rounded(bounded.keysHeldMax / keys, 4) };
+  const measured = { ...meter.end(), eventsPerCpuSecondSecondHalf: null };
+  return Promise.resolve({ bench: 'bounded', broker: null, ...measured, ...bounded, ratios });
 }
