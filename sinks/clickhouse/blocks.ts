@@ -74,8 +74,8 @@ export function createBlocks(epoch: number, onReject: (topic: string, reason: st
       gaps.i64(gap.toOffset);
       gaps.endRow();
     },
-    rows: () => sum([...buffers.values()].map((buffer) => buffer.rows)),
-    bytes: () => sum([...buffers.values()].map((buffer) => buffer.size())),
+    rows: () => sum(buffers, (buffer) => buffer.rows),
+    bytes: () => sum(buffers, (buffer) => buffer.size()),
     filled: () => [...buffers].filter(([, buffer]) => buffer.rows > 0),
     reset: () => buffers.forEach((buffer) => buffer.reset()),
   };
@@ -119,4 +119,8 @@ export function writeResult(bufferOf: (table: TableName) => RowBuffer, result: S
   }
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+function sum(buffers: ReadonlyMap<TableName, RowBuffer>, of: (buffer: RowBuffer) => number): number {
+  let total = 0;
+  for (const buffer of buffers.values()) total += of(buffer);
+  return total;
+}

@@ -10,9 +10,9 @@ import type { ClickHouseSinkOptions, ClickHouseSinkStatus, SinkLimits } from './
 
 /**
  * Runs inside the service of `sink.ts`, for as long as that is not drained.
- * The sink's one loop: poll, collect, insert, commit. One batch at a time, so that waiting for ClickHouse is waiting with
- * everything. Guarantees bounded memory: a batch, and one poll more.
- * Redelivery: positions are committed only after the insert of all rows before them.
+ * The sink's one loop: poll, collect, insert, commit. While one batch is inserted and committed the next is gathered; when that
+ * is full, too, polling waits. Guarantees bounded memory: two batches, each with one poll more.
+ * Redelivery: batches follow one another, and positions are committed only after the insert of all rows before them.
  */
 const pollWaitMs = 100;
 /** Rows are made for this long before others of the process have their turn. */
@@ -25,11 +25,18 @@ export class SinkLoop {
   readonly #options: ClickHouseSinkOptions;
   readonly #limits: SinkLimits;
   readonly #metrics: SinkMetrics;
-  readonly #blocks: Blocks;
   readonly #partitions: PartitionSet;
   readonly #flushOptions: FlushOptions;
   readonly #stopping = new AbortController();
   readonly #readsToEnd: boolean;
+  /** Rows of the next insert. */
+  #gathered: Blocks;
+  /** Rows of the insert that is under way; empty while there is none. */
+  #underWay: Blocks;
+  /** That insert and its commit; never rejects. */
+  #flight: Promise<void> | null = null;
+  #onLanding: () => void = () => {};
+  #turnMs = 0;
   #state: ClickHouseSinkStatus['state'] = 'starting';
   #detail: string | undefined;
   #insertedRows = 0;
@@ -50,7 +57,9 @@ export class SinkLoop {
     this.#limits = limits;
     this.#readsToEnd = options.readsToEndOnDrain ?? true;
     this.#metrics = sinkMetrics(options.metrics);
-    this.#blocks = createBlocks(options.epoch, (topic, reason) => this.#onReject(topic, reason));
+    const blocks = (): Blocks => createBlocks(options.epoch, (topic, reason) => this.#onReject(topic, reason));
+    this.#gathered = blocks();
+    this.#underWay = blocks();
     const retry: RetryOptions = {
       clock,
       signal: this.#stopping.signal,
@@ -65,7 +74,9 @@ export class SinkLoop {
   async start(): Promise<void> {
     await this.#options.membership.start(this.#partitions.handlers((error) => this.#fail(error)));
     this.#state = 'running';
-    this.#running = this.#run().catch((error: unknown) => this.#fail(error));
+    this.#running = this.#run()
+      .catch((error: unknown) => this.#fail(error))
+      .then(() => this.#flight ?? undefined);
   }
 
   /** Inserts and commits what was read, or everything up to the ends seen now, within the drain's time-out, then leaves the group. */
@@ -81,8 +92,8 @@ export class SinkLoop {
       state: isParked ? 'parked' : this.#state,
       ...(detail !== undefined && { detail }),
       partitions: this.#partitions.all().length,
-      bufferedRows: this.#blocks.rows(),
-      bufferedBytes: this.#blocks.bytes(),
+      bufferedRows: this.#gathered.rows() + this.#underWay.rows(),
+      bufferedBytes: this.#bufferedBytes(),
       insertedRows: this.#insertedRows,
       lagRecords: [...this.#partitions.lag().values()].reduce((total, records) => total + records, 0),
       gaps: this.#gaps,
@@ -92,52 +103,68 @@ export class SinkLoop {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      this.#isOpening = true;
-      await this.#partitions.applyChanges();
-      this.#isOpening = false;
+      if (this.#partitions.hasChanges()) await this.#applyChanges();
       if (this.#isDraining) this.#drainTo ??= this.#readsToEnd ? await this.#partitions.ends() : new Map();
       const hasMore = this.#isDraining && !this.#readsToEnd ? false : await this.#collect();
-      if (this.#isDue(hasMore)) {
-        await this.#flush();
+      if (this.#flight === null && this.#isDue(hasMore)) {
+        this.#takeOff();
         continue;
       }
       // The next batch would cover it, and may never come: producers may be waiting for this very commit.
-      if (this.#isCommitOwed && this.#blocks.rows() === 0) await this.#commit(this.#partitions.positions());
+      if (this.#isCommitOwed && this.#isEmpty()) await this.#commit(this.#partitions.positions());
       if (this.#isDrained()) return;
-      if (!hasMore) await this.#options.reader.wait(Math.min(pollWaitMs, this.#limits.batchWaitMs));
+      if (hasMore && !this.#isFull()) continue;
+      await (this.#isFull() ? this.#flight : this.#moreOrLanding());
+      this.#turnMs = this.#options.clock.nowMs();
     }
+  }
+
+  /** Nothing is under way meanwhile: what is committed of a partition and where it is read from are never at odds. */
+  async #applyChanges(): Promise<void> {
+    await this.#flight;
+    this.#isOpening = true;
+    await this.#partitions.applyChanges();
+    this.#isOpening = false;
   }
 
   /** Takes what the partitions have until the batch is full. True when there may be more. */
   async #collect(): Promise<boolean> {
     const { clock } = this.#options;
     let hasMore = false;
-    let sinceMs = clock.nowMs();
     for (const partition of this.#partitions.all()) {
       if (this.#isFull()) return true;
       try {
         const batch = partition.stream.poll();
         if (!batch) continue;
-        if (this.#blocks.rows() === 0) this.#oldestRowMs = clock.nowMs();
-        partition.previousOffset = this.#blocks.add(batch, partition.kind, partition.previousOffset);
+        if (this.#gathered.rows() === 0) this.#oldestRowMs = clock.nowMs();
+        partition.previousOffset = this.#gathered.add(batch, partition.kind, partition.previousOffset);
         partition.nextOffset = batch.nextOffset;
         hasMore = true;
-        if (clock.nowMs() - sinceMs < sliceMs) continue;
+        if (clock.nowMs() - this.#turnMs < sliceMs) continue;
         await nextTurn();
-        sinceMs = clock.nowMs();
+        this.#turnMs = clock.nowMs();
       } catch (error) {
         await this.#partitions.recover(partition, error);
       }
     }
+    if (hasMore) this.#metrics.bufferedBytes.set(this.#bufferedBytes());
     return hasMore;
   }
 
   #isFull(): boolean {
-    return this.#blocks.rows() >= this.#limits.batchRowsMax || this.#blocks.bytes() >= this.#limits.batchBytesMax;
+    return this.#gathered.rows() >= this.#limits.batchRowsMax || this.#gathered.bytes() >= this.#limits.batchBytesMax;
+  }
+
+  #isEmpty(): boolean {
+    return this.#flight === null && this.#gathered.rows() === 0;
+  }
+
+  #bufferedBytes(): number {
+    return this.#gathered.bytes() + this.#underWay.bytes();
   }
 
   #isDue(hasMore: boolean): boolean {
-    if (this.#blocks.rows() === 0) return false;
+    if (this.#gathered.rows() === 0) return false;
     if (this.#isFull() || (this.#drainTo !== null && !hasMore)) return true;
     const nowMs = this.#options.clock.nowMs();
     const isOld = nowMs - this.#oldestRowMs >= this.#limits.batchWaitMs;
@@ -145,19 +172,37 @@ export class SinkLoop {
   }
 
   #isDrained(): boolean {
-    return this.#drainTo !== null && this.#blocks.rows() === 0 && this.#partitions.hasRead(this.#drainTo);
+    return this.#drainTo !== null && this.#isEmpty() && this.#partitions.hasRead(this.#drainTo);
   }
 
-  async #flush(): Promise<void> {
-    const rows = this.#blocks.rows();
-    const positions = this.#partitions.positions();
+  /** What is gathered is inserted while the next is gathered. Only while no other insert is under way. */
+  #takeOff(): void {
+    [this.#gathered, this.#underWay] = [this.#underWay, this.#gathered];
     this.#lastFlushMs = this.#options.clock.nowMs();
-    this.#metrics.bufferedBytes.set(this.#blocks.bytes());
-    await flushBlocks(this.#blocks, this.#flushOptions);
+    this.#flight = this.#flush(this.#underWay, this.#partitions.positions())
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#flight = null;
+        this.#onLanding();
+      });
+  }
+
+  async #flush(blocks: Blocks, positions: ReturnType<PartitionSet['positions']>): Promise<void> {
+    const rows = blocks.rows();
+    await flushBlocks(blocks, this.#flushOptions);
     this.#insertedRows += rows;
-    this.#metrics.bufferedBytes.set(0);
+    this.#metrics.bufferedBytes.set(this.#bufferedBytes());
     for (const [topic, records] of this.#partitions.lag()) this.#metrics.lagRecords.set({ topic }, records);
     await this.#commit(positions);
+  }
+
+  /** Resolves when there may be more to read, or when the insert that is under way has ended; it may be long, so nothing is left hanging on it. */
+  #moreOrLanding(): Promise<void> {
+    const waitMs = Math.min(pollWaitMs, this.#limits.batchWaitMs);
+    return new Promise((resolve, reject) => {
+      this.#onLanding = resolve;
+      this.#options.reader.wait(waitMs).then(() => resolve(), reject);
+    });
   }
 
   /** Failing to commit costs a repetition only; it is tried again with the next batch, or while there is none. */
@@ -178,7 +223,7 @@ export class SinkLoop {
     const timer = new AbortController();
     this.#isDraining = true;
     // Nothing was read: what is being opened need not be.
-    if (!this.#readsToEnd && this.#isOpening && this.#blocks.rows() === 0) this.#stopping.abort();
+    if (!this.#readsToEnd && this.#isOpening && this.#isEmpty()) this.#stopping.abort();
     const late = clock.sleep(this.#limits.drainTimeoutMs, timer.signal).then(() => this.#stopping.abort());
     if (!this.#stopping.signal.aborted) await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
     timer.abort();
@@ -206,7 +251,7 @@ export class SinkLoop {
   #onGap(gap: Gap): void {
     this.#gaps += 1;
     this.#metrics.gaps.inc({ topic: gap.topic });
-    this.#blocks.addGap(gap);
+    this.#gathered.addGap(gap);
     const fields = { ...gap, fromOffset: `${gap.fromOffset}`, toOffset: `${gap.toOffset}` };
     this.#options.logger.error(fields, 'records are gone before they were archived: noted in archive_gaps');
   }

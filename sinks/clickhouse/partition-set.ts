@@ -47,6 +47,11 @@ export class PartitionSet {
     return { assigned: note(true), revoked: note(false), failed };
   }
 
+  /** Whether `applyChanges` has something to do. */
+  hasChanges(): boolean {
+    return this.#changes.size > 0;
+  }
+
   /** Opens what became ours, closes what is not any more. Retries until it can. */
   async applyChanges(): Promise<void> {
     if (this.#changes.size === 0) return;
