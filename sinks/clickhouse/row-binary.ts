@@ -45,76 +45,158 @@ const firstBytes = 64 * 1024;
 /** A buffer that one huge batch made larger than this is let go at `reset`. */
 const keptBytes = 32 * 2 ** 20;
 
+/** Up to this many characters a text is copied one by one: calls into Node cost more. */
+const shortText = 48;
+const twoTo32 = 2 ** 32;
+
 /** An empty buffer; grows by doubling. */
 export function createRowBuffer(): RowBuffer {
-  let buffer = Buffer.allocUnsafe(firstBytes);
-  let at = 0;
-  let ends: number[] = [];
-  const room = (bytes: number): void => {
+  return new GrowingRows();
+}
+
+class GrowingRows implements RowBuffer {
+  private buffer = Buffer.allocUnsafe(firstBytes);
+  private view = viewOf(this.buffer);
+  private at = 0;
+  private ends: number[] = [];
+
+  get rows(): number {
+    return this.ends.length;
+  }
+
+  u8(value: number): void {
+    this.room(1);
+    this.buffer[this.at++] = value;
+  }
+
+  u32(value: number): void {
+    this.room(4);
+    this.view.setUint32(this.at, value, true);
+    this.at += 4;
+  }
+
+  i32(value: number): void {
+    this.room(4);
+    this.view.setInt32(this.at, value, true);
+    this.at += 4;
+  }
+
+  f64(value: number): void {
+    this.room(8);
+    this.view.setFloat64(this.at, value, true);
+    this.at += 8;
+  }
+
+  u64(value: bigint): void {
+    this.room(8);
+    this.view.setBigUint64(this.at, value, true);
+    this.at += 8;
+  }
+
+  i64(value: bigint): void {
+    this.room(8);
+    this.view.setBigInt64(this.at, value, true);
+    this.at += 8;
+  }
+
+  /** In two halves: a bigint of its own costs more than the rest of the row. */
+  timeMs(ms: number): void {
+    this.room(8);
+    const high = Math.floor(ms / twoTo32);
+    this.view.setUint32(this.at, ms - high * twoTo32, true);
+    this.view.setInt32(this.at + 4, high, true);
+    this.at += 8;
+  }
+
+  nullableTimeMs(ms: number | null): void {
+    this.u8(ms === null ? 1 : 0);
+    if (ms !== null) this.timeMs(ms);
+  }
+
+  text(value: string): void {
+    const { length } = value;
+    if (length <= shortText) {
+      this.room(1 + length);
+      const { buffer, at } = this;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = value.charCodeAt(i);
+        if (code > 0x7f) break;
+        buffer[at + 1 + i] = code;
+      }
+      if (i === length) {
+        buffer[at] = length;
+        this.at = at + 1 + length;
+        return;
+      }
+    }
+    const bytes = Buffer.byteLength(value, 'utf8');
+    this.length(bytes);
+    this.room(bytes);
+    this.at += this.buffer.write(value, this.at, bytes, 'utf8');
+  }
+
+  nullableText(value: string | null): void {
+    this.u8(value === null ? 1 : 0);
+    if (value !== null) this.text(value);
+  }
+
+  bytes(bytes: Uint8Array, start: number, end: number): void {
+    this.length(end - start);
+    this.room(end - start);
+    this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.at);
+    this.at += end - start;
+  }
+
+  nullableBytes(bytes: Uint8Array, start: number, end: number): void {
+    this.u8(start < 0 ? 1 : 0);
+    if (start >= 0) this.bytes(bytes, start, end);
+  }
+
+  length(count: number): void {
+    this.room(8);
+    let rest = count;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.buffer[this.at++] = (rest % 0x80) | 0x80;
+    this.buffer[this.at++] = rest;
+  }
+
+  endRow(): void {
+    this.ends.push(this.at);
+  }
+
+  dropRow(): void {
+    this.at = this.size();
+  }
+
+  slice(from: number, to: number): Uint8Array {
+    return this.buffer.subarray(from === 0 ? 0 : this.ends[from - 1], to === 0 ? 0 : this.ends[to - 1]);
+  }
+
+  size(): number {
+    return this.ends.at(-1) ?? 0;
+  }
+
+  reset(): void {
+    this.at = 0;
+    this.ends = [];
+    if (this.buffer.length > keptBytes) this.take(Buffer.allocUnsafe(firstBytes));
+  }
+
+  private room(bytes: number): void {
+    const { buffer, at } = this;
     if (at + bytes <= buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, at + bytes));
     buffer.copy(larger, 0, 0, at);
-    buffer = larger;
-  };
-  const varUint = (value: number): void => {
-    room(8);
-    let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest % 0x80) | 0x80;
-    buffer[at++] = rest;
-  };
-  const put = (bytes: number, write: () => number): void => {
-    room(bytes);
-    at = write();
-  };
-  const writer: RowWriter = {
-    u8: (value) => put(1, () => buffer.writeUInt8(value, at)),
-    u32: (value) => put(4, () => buffer.writeUInt32LE(value, at)),
-    i32: (value) => put(4, () => buffer.writeInt32LE(value, at)),
-    f64: (value) => put(8, () => buffer.writeDoubleLE(value, at)),
-    u64: (value) => put(8, () => buffer.writeBigUInt64LE(value, at)),
-    i64: (value) => put(8, () => buffer.writeBigInt64LE(value, at)),
-    timeMs: (ms) => put(8, () => buffer.writeBigInt64LE(BigInt(ms), at)),
-    nullableTimeMs: (ms) => {
-      writer.u8(ms === null ? 1 : 0);
-      if (ms !== null) writer.timeMs(ms);
-    },
-    text: (value) => {
-      const bytes = Buffer.byteLength(value, 'utf8');
-      varUint(bytes);
-      put(bytes, () => at + buffer.write(value, at, bytes, 'utf8'));
-    },
-    nullableText: (value) => {
-      writer.u8(value === null ? 1 : 0);
-      if (value !== null) writer.text(value);
-    },
-    bytes: (bytes, start, end) => {
-      varUint(end - start);
-      room(end - start);
-      buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
-      at += end - start;
-    },
-    nullableBytes: (bytes, start, end) => {
-      writer.u8(start < 0 ? 1 : 0);
-      if (start >= 0) writer.bytes(bytes, start, end);
-    },
-    length: varUint,
-    endRow: () => void ends.push(at),
-    dropRow: () => (at = ends.at(-1) ?? 0),
-  };
-  return {
-    ...writer,
-    get rows() {
-      return ends.length;
-    },
-    slice: (from, to) => buffer.subarray(from === 0 ? 0 : ends[from - 1], to === 0 ? 0 : ends[to - 1]),
-    size: () => ends.at(-1) ?? 0,
-    reset: () => {
-      at = 0;
-      ends = [];
-      if (buffer.length > keptBytes) buffer = Buffer.allocUnsafe(firstBytes);
-    },
-  };
+    this.take(larger);
+  }
+
+  private take(buffer: Buffer): void {
+    this.buffer = buffer;
+    this.view = viewOf(buffer);
+  }
 }
+
+const viewOf = ({ buffer, byteOffset, byteLength }: Buffer): DataView => new DataView(buffer, byteOffset, byteLength);
 
 /** Nullable(Float64). */
 export function writeNullableF64(to: RowWriter, value: number | null): void {
