@@ -139,6 +139,7 @@ export class SinkLoop {
         if (this.#gathered.rows() === 0) this.#oldestRowMs = clock.nowMs();
         partition.previousOffset = this.#gathered.add(batch, partition.kind, partition.previousOffset);
         partition.nextOffset = batch.nextOffset;
+        batch.release?.();
         hasMore = true;
         if (clock.nowMs() - this.#turnMs < sliceMs) continue;
         await nextTurn();
@@ -225,7 +226,9 @@ export class SinkLoop {
     // Nothing was read: what is being opened need not be.
     if (!this.#readsToEnd && this.#isOpening && this.#isEmpty()) this.#stopping.abort();
     const late = clock.sleep(this.#limits.drainTimeoutMs, timer.signal).then(() => this.#stopping.abort());
-    if (!this.#stopping.signal.aborted) await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
+    // Who has failed or is stopped has but the insert under way to wait for.
+    if (this.#stopping.signal.aborted) await Promise.race([this.#flight, clock.sleep(lastWordMs, timer.signal)]);
+    else await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
     timer.abort();
     this.#partitions.close();
     await membership.close();

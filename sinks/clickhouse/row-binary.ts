@@ -55,7 +55,7 @@ export function createRowBuffer(): RowBuffer {
 }
 
 class GrowingRows implements RowBuffer {
-  private buffer = Buffer.allocUnsafe(firstBytes);
+  private buffer: Buffer = Buffer.allocUnsafe(firstBytes);
   private view = viewOf(this.buffer);
   private at = 0;
   private ends: number[] = [];
