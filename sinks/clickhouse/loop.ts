@@ -15,8 +15,8 @@ import type { ClickHouseSinkOptions, ClickHouseSinkStatus, SinkLimits } from './
  * Redelivery: batches follow one another, and positions are committed only after the insert of all rows before them.
  */
 const pollWaitMs = 100;
-/** Rows are made for this long before others of the process have their turn. */
-const sliceMs = 4;
+/** Rows are made for this long before others of the process have their turn: the insert under way, too, leaves piece by piece (4 ms: a tenth slower). */
+const sliceMs = 1;
 /** Beyond the drain's time-out: for a request in flight to end. */
 const lastWordMs = 500;
 

@@ -46,7 +46,10 @@ export interface ClickHouseSinkOptions {
 }
 
 export interface SinkLimits {
-  /** Rows and bytes that start an insert; the bytes bound the sink's memory (and one batch more). */
+  /**
+   * Rows and bytes that start an insert. While it is under way the next is gathered, up to the same; then polling waits. So twice these
+   * bytes, and a poll more each, bound the sink's memory.
+   */
   readonly batchRowsMax: number;
   readonly batchBytesMax: number;
   /** Longest wait of a row for its insert to start. */
