@@ -7,6 +7,7 @@ import {
   writeWindow,
   type TableName,
 } from './tables.ts';
+import { createDirectRows, type DirectRows } from './direct-rows.ts';
 import { eachArchiveRow, type ArchiveRow } from './archive-rows.ts';
 import { readResult } from './result-records.ts';
 import { writeAlert, writeDecision, writeDelivery, writeEndpointNote } from './decision-rows.ts';
@@ -48,10 +49,17 @@ export function createBlocks(epoch: number, onReject: (topic: string, reason: st
     buffers.set(table, found);
     return found;
   };
+  const directOf = new Map<string, DirectRows>();
   const takeResult = (row: ArchiveRow): void => {
+    const direct = directOf.get(row.topic) ?? createDirectRows(bufferOf);
+    directOf.set(row.topic, direct);
+    if (row.valueStart >= 0 && direct.write(row.bytes, row.valueStart, row.valueEnd)) return;
     const value = row.valueStart < 0 ? null : row.bytes.subarray(row.valueStart, row.valueEnd);
     const read = readResult(value);
-    if (read.kind === 'result') return writeResult(bufferOf, read.result);
+    if (read.kind === 'result') {
+      writeResult(bufferOf, read.result);
+      return direct.learn(read.result.kind, row.bytes, row.valueStart, row.valueEnd);
+    }
     onReject(row.topic, read.reason);
     const rejects = bufferOf('sink_rejects');
     writePlace(rejects, row, epoch, row.recordOffset);

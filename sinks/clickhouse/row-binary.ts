@@ -18,6 +18,8 @@ export interface RowWriter {
   nullableText(value: string | null): void;
   /** `bytes[start, end)` as String. */
   bytes(bytes: Uint8Array, start: number, end: number): void;
+  /** Bytes of columns, as they are. */
+  raw(bytes: Uint8Array): void;
   /** As `bytes`; start −1: null. */
   nullableBytes(bytes: Uint8Array, start: number, end: number): void;
   /** The count before an array's elements. */
@@ -144,8 +146,18 @@ class GrowingRows implements RowBuffer {
   bytes(bytes: Uint8Array, start: number, end: number): void {
     this.length(end - start);
     this.room(end - start);
-    this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.at);
+    if (end - start <= shortText) {
+      const { buffer, at } = this;
+      for (let i = start; i < end; i++) buffer[at + i - start] = bytes[i] as number;
+    } else this.buffer.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.at);
     this.at += end - start;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.room(bytes.length);
+    const { buffer, at } = this;
+    for (let i = 0; i < bytes.length; i++) buffer[at + i] = bytes[i] as number;
+    this.at += bytes.length;
   }
 
   nullableBytes(bytes: Uint8Array, start: number, end: number): void {
