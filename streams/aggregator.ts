@@ -3,6 +3,7 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import { AlignedPlacement } from './aligned-placement.ts';
 import type { TimedEvent } from './batch.ts';
+import { type FieldSteps, fieldSteps } from './field-steps.ts';
 import { HeldKeys, ownCopy, type Placement } from './placement.ts';
 import { SessionPlacement } from './session-placement.ts';
 import type { RecordTime } from './stage.ts';
@@ -33,6 +34,7 @@ interface ViewPlan<E> {
   readonly placements: readonly Placement[];
   readonly missed: readonly ((startMs: number, endMs: number) => void)[];
   readonly keys: HeldKeys;
+  readonly steps: FieldSteps<E>;
   key: string;
   /** See `HeldKeys`; −1: no cell holds the key. */
   keyNumber: number;
@@ -74,7 +76,8 @@ export class Aggregator<E extends TimedEvent> {
 
   private planOf(view: View<E>): ViewPlan<E> {
     const keys = new HeldKeys();
-    const common = { fields: view.fields, keys, allowedLatenessMs: this.options.allowedLatenessMs };
+    const steps = fieldSteps(view.fields);
+    const common = { fields: view.fields, steps, keys, allowedLatenessMs: this.options.allowedLatenessMs };
     const placements = view.outputs.map(({ window }) => {
       checkWindow(window);
       return window.kind === 'session' ? new SessionPlacement(window, common) : new AlignedPlacement(window, common);
@@ -88,6 +91,7 @@ export class Aggregator<E extends TimedEvent> {
       placements,
       missed,
       keys,
+      steps,
       key: '',
       keyNumber: -1,
       isOwn: false,
@@ -109,7 +113,7 @@ export class Aggregator<E extends TimedEvent> {
       // Decoders give strings of their own; what a view makes of them may be a piece of one.
       plan.isOwn = plan.key === event.key;
       plan.keyNumber = plan.isOwn ? keys.numberBy(event.keyHint, plan.key) : keys.numberOf(plan.key);
-      readValues(plan, event);
+      plan.steps.read(event, plan.values);
       for (let i = 0; i < placements.length; i++)
         (placements[i] as Placement).plan(plan.key, plan.keyNumber, time, missed[i] as (typeof missed)[number]);
     }
@@ -134,12 +138,12 @@ export class Aggregator<E extends TimedEvent> {
   /** Adds the planned event. Returns to how many windows. */
   commit(): number {
     let added = 0;
-    for (const { placements, key: planned, isOwn, isHere, values } of this.plans) {
+    for (const { placements, key: planned, keyNumber, isOwn, isHere, values } of this.plans) {
       if (!isHere) continue;
       for (let i = 0; i < placements.length; i++) {
         const placement = placements[i] as Placement;
         const key = placement.needed > 0 && !isOwn ? ownCopy(planned) : planned;
-        added += placement.commit(key, values);
+        added += placement.commit(key, keyNumber, values);
         if (placement.needed > 0) this.nextDropMs = Math.min(this.nextDropMs, placement.store.nextDropMs);
       }
     }
@@ -152,10 +156,7 @@ export class Aggregator<E extends TimedEvent> {
     for (const { view, placements, keys } of this.plans) {
       placements.forEach(({ store }, i) => {
         if (watermarkMs >= store.nextDropMs)
-          store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), (key) => {
-            keys.release(key);
-            this.expired++;
-          });
+          this.expired += store.drop(watermarkMs, emitterOf(view, view.outputs[i] as ViewOutput), keys);
         this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
       });
     }
@@ -174,14 +175,5 @@ export class Aggregator<E extends TimedEvent> {
         this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
       }
     }
-  }
-}
-
-function readValues<E>({ view, values }: ViewPlan<E>, event: E): void {
-  const { fields } = view;
-  for (let f = 0; f < fields.length; f++) {
-    const value = (fields[f] as (typeof fields)[number])[1].of(event);
-    if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError('a number that is not finite');
-    values[f] = value;
   }
 }

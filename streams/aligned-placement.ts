@@ -16,6 +16,7 @@ export class AlignedPlacement<E> implements Placement {
   private readonly options: PlacementOptions<E>;
   private readonly sizeMs: number;
   private readonly advanceMs: number;
+  private readonly isTumbling: boolean;
   /** How far before the newest window the oldest one that can hold an event begins. */
   private readonly backMaxMs: number;
   /** Of the planned event, oldest window first. */
@@ -28,6 +29,7 @@ export class AlignedPlacement<E> implements Placement {
   constructor(spec: Exclude<WindowSpec, { kind: 'session' }>, options: PlacementOptions<E>) {
     this.options = options;
     this.store = new KeyedWindows(options.allowedLatenessMs, options.fields.length);
+    this.isTumbling = spec.kind === 'tumbling';
     this.sizeMs = spec.sizeMs;
     this.advanceMs = spec.kind === 'hopping' ? spec.advanceMs : spec.sizeMs;
     const overlap = overlapOf(spec);
@@ -37,9 +39,19 @@ export class AlignedPlacement<E> implements Placement {
     this.places = new Int32Array(overlap);
   }
 
-  plan(_key: string, keyNumber: number, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
+  plan(_key: string, keyNumber: number, time: RecordTime, onMissed: OnMissed): void {
+    const { eventTimeMs, watermarkMs } = time;
     const { sizeMs, advanceMs, store } = this;
     const goneMs = watermarkMs - this.options.allowedLatenessMs;
+    const { latest } = store;
+    if (
+      this.isTumbling &&
+      latest &&
+      eventTimeMs >= latest.startMs &&
+      eventTimeMs < latest.endMs &&
+      latest.endMs > goneMs
+    )
+      return this.planOnly(latest, keyNumber);
     const newestMs = Math.floor(eventTimeMs / advanceMs) * advanceMs;
     this.count = 0;
     this.needed = 0;
@@ -59,6 +71,15 @@ export class AlignedPlacement<E> implements Placement {
     }
   }
 
+  /** As most events are planned: into the one window that was asked for last. */
+  private planOnly(window: KeyedWindow, keyNumber: number): void {
+    const place = keyNumber >= 0 ? window.cells.find(keyNumber) : -1;
+    this.needed = place < 0 ? 1 : 0;
+    this.windows[0] = window;
+    this.places[0] = place;
+    this.count = 1;
+  }
+
   // Calls that take the start as an argument, which makes an object of it: apart, or V8 would make one for every event.
   private tellMissed(onMissed: OnMissed): void {
     const startMs = this.startMs[this.count] as number;
@@ -69,14 +90,14 @@ export class AlignedPlacement<E> implements Placement {
     return this.store.windowAt(this.startMs[this.count] as number);
   }
 
-  commit(key: string, values: readonly unknown[]): number {
+  commit(key: string, keyNumber: number, values: readonly unknown[]): number {
     const { store } = this;
-    const { fields } = this.options;
+    const { steps } = this.options;
     for (let i = 0; i < this.count; i++) {
       const window = this.windows[i] ?? this.open(this.startMs[i] as number);
       let place = this.places[i] as number;
-      if (place < 0) place = this.add(window, key);
-      window.cells.addValues(fields, place, values);
+      if (place < 0) place = this.add(window, key, keyNumber);
+      steps.add(window.cells.states, place, values);
       if (!window.cells.hasChanged(place)) store.touch(window, place);
     }
     return this.count;
@@ -86,9 +107,10 @@ export class AlignedPlacement<E> implements Placement {
     return this.store.openWindow(startMs, startMs + this.sizeMs);
   }
 
-  private add(window: KeyedWindow, key: string): number {
-    const { fields, keys } = this.options;
-    const keyNumber = keys.hold(key);
-    return this.store.add(window, keyNumber, keys.keyOf(keyNumber), fields);
+  private add(window: KeyedWindow, key: string, known: number): number {
+    const { steps, keys } = this.options;
+    if (known >= 0) keys.holdNumber(known);
+    const keyNumber = known >= 0 ? known : keys.hold(key);
+    return this.store.add(window, keyNumber, keys.keyOf(keyNumber), steps);
   }
 }

@@ -2,6 +2,7 @@
 // Guarantees: the sessions are those of all accepted events, whatever order they came in. A row whose start no longer begins a
 // session gets a tombstone, in the entry that publishes what it became part of: no fact is ever in two rows or, once published, in none.
 // Redelivery: none of it knows ids; duplicates were dropped before.
+import type { HeldKeys } from './placement.ts';
 import { SessionTimers, byStartThenKey } from './session-timers.ts';
 import type { Cell, EmitRows, WindowStore } from './window-store.ts';
 
@@ -139,7 +140,8 @@ export class KeyedSessions implements WindowStore {
     this.changed.clear();
   }
 
-  drop(watermarkMs: number, emit: EmitRows, onDropped: (key: string) => void): void {
+  drop(watermarkMs: number, emit: EmitRows, keys: HeldKeys): number {
+    const before = this.cellCount;
     for (const session of this.dropping.take(watermarkMs - this.allowedLatenessMs)) {
       if (!session.isClosed) this.close(session, emit);
       session.isGone = true;
@@ -147,8 +149,9 @@ export class KeyedSessions implements WindowStore {
       if (left.length > 0) this.sessionsOf.set(session.key, left);
       else this.sessionsOf.delete(session.key);
       this.cellCount--;
-      onDropped(session.key);
+      keys.release(session.key);
     }
+    return before - this.cellCount;
   }
 
   private close(session: Session, emit: EmitRows): void {

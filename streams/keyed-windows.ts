@@ -2,7 +2,8 @@
 // Guarantees: a window is closed (published as final) once, corrected as often as it changes after that, and dropped only
 // when the watermark has passed its allowed lateness; rows come out by window start, then in the order in which keys came.
 // Redelivery: none of it knows ids; duplicates were dropped before.
-import type { NamedFields } from './window-rows.ts';
+import type { FieldSteps } from './field-steps.ts';
+import type { HeldKeys } from './placement.ts';
 import { WindowCells } from './window-cells.ts';
 import type { CellsWindow, EmitRows, WindowStore } from './window-store.ts';
 
@@ -32,9 +33,9 @@ export class KeyedWindows implements WindowStore {
   }
 
   /** The place of a key that the window does not hold. */
-  add<E>(window: KeyedWindow, keyNumber: number, key: string, fields: NamedFields<E>): number {
+  add<E>(window: KeyedWindow, keyNumber: number, key: string, steps: FieldSteps<E>): number {
     this.cellCount++;
-    return window.cells.add(keyNumber, key, fields);
+    return window.cells.add(keyNumber, key, steps);
   }
 
   /** To be called for a place of the window whose states were changed. */
@@ -70,9 +71,10 @@ export class KeyedWindows implements WindowStore {
     }
   }
 
-  drop(watermarkMs: number, emit: EmitRows, onDropped: (key: string) => void): void {
-    if (watermarkMs < this.nextDropMs) return;
+  drop(watermarkMs: number, emit: EmitRows, keys: HeldKeys): number {
+    if (watermarkMs < this.nextDropMs) return 0;
     this.nextDropMs = Infinity;
+    const before = this.cellCount;
     for (const window of this.sorted()) {
       const dropMs = window.endMs + this.allowedLatenessMs;
       if (dropMs > watermarkMs) {
@@ -82,10 +84,11 @@ export class KeyedWindows implements WindowStore {
       if (!window.isClosed) close(window, emit);
       this.windows.delete(window.startMs);
       this.cellCount -= window.cells.count;
-      for (const key of window.cells.keys) onDropped(key);
+      for (let place = 0; place < window.cells.count; place++) keys.releaseNumber(window.cells.numberAt(place));
     }
     this.latest = undefined;
     this.before = undefined;
+    return before - this.cellCount;
   }
 
   windowAt(startMs: number): KeyedWindow | undefined {

@@ -1,6 +1,7 @@
 // What placing an event into the windows of an output is, in two steps, and the keys that all windows of a view hold.
 // Guarantees: planning changes nothing; a key has one number, and one string, for as long as a cell holds it.
 // Redelivery: knows no ids; duplicates were dropped before.
+import type { FieldSteps } from './field-steps.ts';
 import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
 import type { WindowStore } from './window-store.ts';
@@ -15,8 +16,8 @@ export interface Placement {
   readonly needed: number;
   /** `keyNumber`: of the `HeldKeys`, −1 where they do not hold the key. */
   plan(key: string, keyNumber: number, time: RecordTime, onMissed: OnMissed): void;
-  /** Returns to how many windows the values were added. */
-  commit(key: string, values: readonly unknown[]): number;
+  /** Returns to how many windows the values were added. `keyNumber` as planned, or better known by now. */
+  commit(key: string, keyNumber: number, values: readonly unknown[]): number;
 }
 
 /** A window that the event comes too late for. */
@@ -24,6 +25,7 @@ export type OnMissed = (startMs: number, endMs: number) => void;
 
 export interface PlacementOptions<E> {
   readonly fields: NamedFields<E>;
+  readonly steps: FieldSteps<E>;
   readonly keys: HeldKeys;
   readonly allowedLatenessMs: number;
 }
@@ -35,8 +37,8 @@ const HINTS = 1 << 16;
 export class HeldKeys {
   cellCount = 0;
   private readonly numbers = new Map<string, number>();
-  /** By number. */
-  private readonly keys: (string | null)[] = [];
+  /** By number; of numbers that are free, an empty text and no cells. All are texts, so that V8 compares them as such. */
+  private readonly keys: string[] = [];
   private readonly cells: number[] = [];
   private readonly free: number[] = [];
   private hinted: Int32Array | undefined;
@@ -50,7 +52,7 @@ export class HeldKeys {
     if (hint === undefined || !(hint >= 0 && hint < HINTS)) return this.numberOf(key);
     this.hinted ??= new Int32Array(HINTS);
     const guess = this.hinted[hint] as number;
-    if (this.keys[guess] === key) return guess;
+    if (this.keys[guess] === key && (this.cells[guess] as number) > 0) return guess;
     const keyNumber = this.numberOf(key);
     if (keyNumber >= 0) this.hinted[hint] = keyNumber;
     return keyNumber;
@@ -64,6 +66,12 @@ export class HeldKeys {
   /** The key as state holds it: one string for all its cells. */
   keyOf(keyNumber: number): string {
     return this.keys[keyNumber] as string;
+  }
+
+  /** For one cell more of a key that is held. */
+  holdNumber(keyNumber: number): void {
+    this.cellCount++;
+    this.cells[keyNumber] = (this.cells[keyNumber] as number) + 1;
   }
 
   /** For one cell more. The key must be its own copy. */
@@ -80,13 +88,17 @@ export class HeldKeys {
 
   release(key: string): void {
     const keyNumber = this.numbers.get(key);
-    if (keyNumber === undefined) return;
+    if (keyNumber !== undefined) this.releaseNumber(keyNumber);
+  }
+
+  /** For one cell less. */
+  releaseNumber(keyNumber: number): void {
     this.cellCount--;
     const left = (this.cells[keyNumber] as number) - 1;
     this.cells[keyNumber] = left;
     if (left > 0) return;
-    this.numbers.delete(key);
-    this.keys[keyNumber] = null;
+    this.numbers.delete(this.keyOf(keyNumber));
+    this.keys[keyNumber] = '';
     this.free.push(keyNumber);
   }
 }

@@ -40,7 +40,7 @@ export class SessionPlacement<E> implements Placement {
     if (this.isMissed) onMissed(eventTimeMs, endMs);
   }
 
-  commit(key: string, values: readonly unknown[]): number {
+  commit(key: string, _keyNumber: number, values: readonly unknown[]): number {
     if (this.isMissed) return 0;
     const { store, startMs } = this;
     const endMs = startMs + this.gapMs;

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { field } from './aggregates/aggregate.ts';
 import { count } from './aggregates/count.ts';
 import { sum } from './aggregates/sum.ts';
+import { fieldSteps } from './field-steps.ts';
 import { JsonBytes } from './json-bytes.ts';
 import { HeldKeys } from './placement.ts';
 import { RowWriter } from './row-writer.ts';
@@ -14,6 +15,8 @@ const fields: NamedFields<number> = [
   ['count', field(count, () => null)],
   ['sum', field(sum, (value: number) => value)],
 ];
+
+const own = fieldSteps(fields);
 
 test('cells are what a Map of keys would hold, in the order in which they came, whatever numbers the keys have', () => {
   const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.nat(1_000)), { maxLength: 600, size: 'max' });
@@ -27,8 +30,8 @@ test('cells are what a Map of keys would hold, in the order in which they came, 
         const known = model.get(key) ?? [0, 0];
         let place = cells.find(keyNumber);
         expect(place < 0).toBe(!model.has(key));
-        if (place < 0) place = cells.add(keyNumber, key, fields);
-        cells.addValues(fields, place, [null, value]);
+        if (place < 0) place = cells.add(keyNumber, key, own);
+        own.add(cells.states, place, [null, value]);
         model.set(key, [known[0] + 1, known[1] + value]);
       }
       expect(cells.keys).toEqual([...model.keys()]);
@@ -40,7 +43,7 @@ test('cells are what a Map of keys would hold, in the order in which they came, 
 
 test('a cell says whether it was published, and whether it has changed since', () => {
   const cells = new WindowCells(0);
-  for (let n = 0; n < 40; n++) cells.add(n, `k${n}`, []);
+  for (let n = 0; n < 40; n++) cells.add(n, `k${n}`, fieldSteps([]));
   const flags = (place: number) => [cells.isFinal(place), cells.hasChanged(place)];
   cells.setChanged(33);
   expect([flags(32), flags(33)]).toEqual([

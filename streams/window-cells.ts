@@ -2,7 +2,7 @@
 // of one array a field. An object for each cell would be a third of what the collector has to look at.
 // Guarantees: places are 0, 1, 2 … and never change.
 // Redelivery: knows no events.
-import type { NamedFields } from './window-rows.ts';
+import type { FieldSteps } from './field-steps.ts';
 
 const ROOM_AT_FIRST = 16;
 const IS_FINAL = 1;
@@ -14,8 +14,10 @@ export class WindowCells {
   readonly keys: string[] = [];
   /** By field, then by place. */
   readonly states: unknown[][];
+  /** The number of each key, by place. */
+  private numbers = new Int32Array(ROOM_AT_FIRST);
   private flags = new Uint8Array(ROOM_AT_FIRST);
-  /** Open addressing: the number of a key and its place, in turn; place −1 where nothing is. At most half full. */
+  /** Open addressing: places by the numbers of their keys; −1 where nothing is. At most half full. */
   private table = emptyTable(2 * ROOM_AT_FIRST);
   private shift = 32 - Math.log2(2 * ROOM_AT_FIRST);
 
@@ -29,18 +31,22 @@ export class WindowCells {
 
   /** The place of the key with this number (see `HeldKeys`), −1 where the window does not hold it. */
   find(keyNumber: number): number {
-    const { table } = this;
-    const last = table.length - 2;
-    for (let at = (Math.imul(keyNumber, SPREAD) >>> this.shift) * 2; ; at = (at + 2) & last) {
-      const place = table[at + 1] as number;
-      if (place < 0 || table[at] === keyNumber) return place;
+    const { table, numbers } = this;
+    const last = table.length - 1;
+    for (let at = Math.imul(keyNumber, SPREAD) >>> this.shift; ; at = (at + 1) & last) {
+      const place = table[at] as number;
+      if (place < 0 || numbers[place] === keyNumber) return place;
     }
   }
 
+  /** See `HeldKeys`. */
+  numberAt(place: number): number {
+    return this.numbers[place] as number;
+  }
+
   /** For a key that is not held: its place, with the states of nothing. */
-  add<E>(keyNumber: number, key: string, fields: NamedFields<E>): number {
-    for (let f = 0; f < fields.length; f++)
-      (this.states[f] as unknown[]).push((fields[f] as NamedFields<E>[number])[1].aggregate.init());
+  add<E>(keyNumber: number, key: string, steps: FieldSteps<E>): number {
+    steps.init(this.states);
     return this.place(keyNumber, key);
   }
 
@@ -48,15 +54,6 @@ export class WindowCells {
   addSaved(keyNumber: number, key: string, states: readonly unknown[]): number {
     this.states.forEach((column, f) => column.push(states[f]));
     return this.place(keyNumber, key);
-  }
-
-  /** Adds a value for each field. */
-  addValues<E>(fields: NamedFields<E>, place: number, values: readonly unknown[]): void {
-    for (let f = 0; f < fields.length; f++) {
-      const { aggregate } = (fields[f] as NamedFields<E>[number])[1];
-      const column = this.states[f] as unknown[];
-      column[place] = aggregate.add(column[place], values[f]);
-    }
   }
 
   statesAt(place: number): unknown[] {
@@ -89,29 +86,29 @@ export class WindowCells {
   private place(keyNumber: number, key: string): number {
     const place = this.keys.push(key) - 1;
     if (place === this.flags.length) this.grow();
+    this.numbers[place] = keyNumber;
     this.insert(keyNumber, place);
     return place;
   }
 
   private insert(keyNumber: number, place: number): void {
     const { table } = this;
-    const last = table.length - 2;
-    let at = (Math.imul(keyNumber, SPREAD) >>> this.shift) * 2;
-    while ((table[at + 1] as number) >= 0) at = (at + 2) & last;
-    table[at] = keyNumber;
-    table[at + 1] = place;
+    const last = table.length - 1;
+    let at = Math.imul(keyNumber, SPREAD) >>> this.shift;
+    while ((table[at] as number) >= 0) at = (at + 1) & last;
+    table[at] = place;
   }
 
   private grow(): void {
-    const flags = new Uint8Array(this.flags.length * 2);
-    flags.set(this.flags);
-    this.flags = flags;
-    const held = this.table;
-    this.table = emptyTable(held.length);
+    const { flags, numbers } = this;
+    this.flags = new Uint8Array(flags.length * 2);
+    this.flags.set(flags);
+    this.numbers = new Int32Array(numbers.length * 2);
+    this.numbers.set(numbers);
+    this.table = emptyTable(this.table.length * 2);
     this.shift--;
-    for (let at = 0; at < held.length; at += 2)
-      if ((held[at + 1] as number) >= 0) this.insert(held[at] as number, held[at + 1] as number);
+    for (let place = 0; place < numbers.length; place++) this.insert(numbers[place] as number, place);
   }
 }
 
-const emptyTable = (slots: number): Int32Array => new Int32Array(2 * slots).fill(-1);
+const emptyTable = (slots: number): Int32Array => new Int32Array(slots).fill(-1);

@@ -1,3 +1,4 @@
+import type { HeldKeys } from './placement.ts';
 import type { WindowCells } from './window-cells.ts';
 
 /** What the windows of one output have in common, whatever their kind: when they are published and when they go. */
@@ -40,8 +41,11 @@ export interface WindowStore {
   publish(upToMs: number, emit: EmitRows): void;
   /** Emits what has changed in open windows since it was last emitted. */
   publishProvisional(emit: EmitRows): void;
-  /** Forgets the windows that take no more records at this watermark, closing them first; `publish` still emits their last changes. */
-  drop(watermarkMs: number, emit: EmitRows, onDropped: (key: string) => void): void;
+  /**
+   * Forgets the windows that take no more records at this watermark, closing them first; `publish` still emits their last changes. `keys`
+   * are told of each cell that goes. Gives how many.
+   */
+  drop(watermarkMs: number, emit: EmitRows, keys: HeldKeys): number;
   snapshot(): unknown;
   /** `onHeld` is told the key of each cell, and gives its number (see `HeldKeys`). */
   restore(state: unknown, onHeld: (key: string) => number): void;

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { BatchError, scanBatches } from './batches.ts';
 import { decompress, isCodecRead } from './codecs.ts';
 import { encodeBatch, marker, type TestBatch } from './log-batch-suite.ts';
+import { MemoryPool } from './memory-pool.ts';
 import { toRecordBatch } from './records.ts';
 
 const tp = { topic: 't', partition: 0 };
@@ -111,6 +112,32 @@ describe('batches of the log', () => {
     const old = Buffer.from(bytes);
     old[16] = 1;
     expect(() => scan(old)).toThrow('record format v1');
+  });
+
+  it('have columns whose memory is used again once they were released, and not before', () => {
+    const pool = new MemoryPool(1e6);
+    const many = (baseOffset: number): Buffer =>
+      encodeBatch({ baseOffset, records: Array.from({ length: 300 }, (_, i) => ({ key: `k${i}`, value: `v${i}` })) });
+    let released = 0;
+    const columnsOf = (baseOffset: number) => {
+      const bytes = many(baseOffset);
+      const { batches } = scanBatches(
+        bytes,
+        { start: 0, end: bytes.length, aborted: [] },
+        { fromOffset: 0, checksCrc: true },
+      );
+      return toRecordBatch(tp, { bytes, batches, release: () => void released++ }, baseOffset + 10, pool);
+    };
+    const [first, second] = [columnsOf(0), columnsOf(300)];
+    expect([first?.count, first?.baseOffset, second?.baseOffset]).toEqual([290, 10n, 310n]);
+    expect(second?.valueStart.buffer).not.toBe(first?.valueStart.buffer);
+    first?.release?.();
+    first?.release?.();
+    expect(released).toBe(1);
+    const [third, fourth] = [columnsOf(600), columnsOf(900)];
+    expect(third?.valueStart.buffer).toBe(first?.valueStart.buffer);
+    expect(fourth?.valueStart.buffer).not.toBe(third?.valueStart.buffer);
+    expect([...(third?.offsetDeltas.subarray(0, 290) ?? [])]).toEqual(Array.from({ length: 290 }, (_, i) => i));
   });
 
   it('never read outside themselves, whatever their records say', () => {

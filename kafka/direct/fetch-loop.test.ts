@@ -37,7 +37,14 @@ function openLoop() {
     ...{ outOfRange: () => {}, leaderless: () => {}, unreadable: () => {}, memory: new MemoryPool(1e6) },
   });
   const owner: DirectStreamOwner = {
-    ...{ queueBytesMax: 1e6, holesAreLoss: false, isAvailable: () => true, drained: () => {}, read: () => {} },
+    ...{
+      queueBytesMax: 1e6,
+      columns: new MemoryPool(1e6),
+      holesAreLoss: false,
+      isAvailable: () => true,
+      drained: () => {},
+      read: () => {},
+    },
     closed: (stream) => streams.remove(stream),
     waitFor: (stream, maxWaitMs) => streams.wait(() => stream.isReady(), maxWaitMs),
   };

@@ -18,8 +18,10 @@ const queueBytesMaxDefault = 2 * 1024 * 1024;
 const partitionBytesMin = 64 * 1024;
 const partitionBytesMax = 1024 * 1024;
 const answerBytesMax = 8 * 1024 * 1024;
-/** Memory of answers that is kept to be used again. */
-const freeBytesMax = 16 * 1024 * 1024;
+/** Memory of answers that is kept to be used again: as much as four partitions read ahead, or each burst would make what the lull before let go. */
+const freeBytesMax = 32 * 1024 * 1024;
+/** The same for columns of batches. */
+const freeColumnBytesMax = 4 * 1024 * 1024;
 const recheckMs = 50;
 const relayPauseMs = 5;
 
@@ -59,6 +61,7 @@ class DirectReader implements Source {
     const records = context.metrics.counter('millrace_kafka_read_records_total', 'Records read from Kafka');
     this.#owner = {
       queueBytesMax: options.queueBytesMax ?? queueBytesMaxDefault,
+      columns: new MemoryPool(freeColumnBytesMax),
       holesAreLoss: context.isEmbedded,
       isAvailable: () => cluster.availability.isAvailable(),
       drained: () => this.#nudge(),

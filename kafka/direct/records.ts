@@ -1,5 +1,6 @@
 import type { Header, RecordBatch, TopicPartition } from '../../sources/source.ts';
 import { BatchError, type LogBatch } from './batches.ts';
+import type { MemoryPool } from './memory-pool.ts';
 
 /** Batches of the log whose records lie in `bytes` as plain records. */
 export interface PlainBatches {
@@ -11,18 +12,21 @@ export interface PlainBatches {
 
 /**
  * The records from `fromOffset` on as one batch of columns over the same bytes: nothing is copied but headers. Null when there
- * are none. Throws a `BatchError` where a record does not end inside its batch.
+ * are none. Throws a `BatchError` where a record does not end inside its batch. `pool`: memory for the columns of a batch that is
+ * released.
  */
 export function toRecordBatch(
   tp: TopicPartition,
   { bytes, batches, release }: PlainBatches,
   fromOffset: number,
+  pool?: MemoryPool,
 ): RecordBatch | null {
   for (const { count, start, end, baseOffset: first } of batches)
     if (count < 0 || count * recordBytesMin > end - start)
       throw new BatchError(`the batch at offset ${first} is too short for ${count} records`);
   const room = batches.reduce((sum, { count }) => sum + count, 0);
-  const columns = new Columns(room);
+  const memory = pool && release && room >= POOLED_RECORDS_MIN ? pool.take(room * COLUMNS_BYTES) : null;
+  const columns = new Columns(room, memory);
   let headers: (readonly Header[])[] | null = null;
   const begin = batches[0]?.start ?? 0;
   const own = bytes.subarray(begin, batches.at(-1)?.end ?? 0);
@@ -31,7 +35,10 @@ export function toRecordBatch(
     headers = readBatch(own, moved, { columns, fromOffset, headers });
   }
   const { count, baseOffset } = columns;
-  if (count === 0) return null;
+  if (count === 0) {
+    if (memory) pool?.give(memory);
+    return null;
+  }
   const { offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd } = columns;
   return {
     topic: tp.topic,
@@ -42,9 +49,14 @@ export function toRecordBatch(
     headers,
     nextOffset: BigInt(baseOffset + (offsetDeltas[count - 1] as number) + 1),
     isOwn: own.length * ANSWER_PARTS_MAX >= bytes.length,
-    release,
+    release: memory ? () => void (columns.giveBack(pool) && release?.()) : release,
   };
 }
+
+/** Of fewer records the columns are small enough to be made anew. */
+const POOLED_RECORDS_MIN = 256;
+/** Of a record: its time, and five numbers of 32 bits. */
+const COLUMNS_BYTES = 8 + 5 * 4;
 
 /** A batch that is kept keeps the whole answer that it came in: where it is a smaller part of it, keeping needs a copy. */
 const ANSWER_PARTS_MAX = 8;
@@ -61,14 +73,27 @@ class Columns {
   readonly keyEnd: Int32Array;
   readonly valueStart: Int32Array;
   readonly valueEnd: Int32Array;
+  #memory: Buffer | null;
 
-  constructor(room: number) {
-    this.offsetDeltas = new Int32Array(room);
-    this.timestampsMs = new Float64Array(room);
-    this.keyStart = new Int32Array(room);
-    this.keyEnd = new Int32Array(room);
-    this.valueStart = new Int32Array(room);
-    this.valueEnd = new Int32Array(room);
+  /** In `memory`, where there is some: `COLUMNS_BYTES` for each of `room` records, with anything in them. */
+  constructor(room: number, memory: Buffer | null) {
+    const { buffer, byteOffset } = memory ?? new Uint8Array(room * COLUMNS_BYTES);
+    const column = (place: number): Int32Array => new Int32Array(buffer, byteOffset + (8 + 4 * place) * room, room);
+    this.timestampsMs = new Float64Array(buffer, byteOffset, room);
+    this.offsetDeltas = column(0);
+    this.keyStart = column(1);
+    this.keyEnd = column(2);
+    this.valueStart = column(3);
+    this.valueEnd = column(4);
+    this.#memory = memory;
+  }
+
+  /** For who needs them no longer: false when that was said before. */
+  giveBack(pool: MemoryPool | undefined): boolean {
+    if (!this.#memory) return false;
+    pool?.give(this.#memory);
+    this.#memory = null;
+    return true;
   }
 }
 

@@ -9,11 +9,14 @@ import { emptyBatch } from '../columns.ts';
 import type { Answer } from './answers.ts';
 import { BatchError, type LogBatch } from './batches.ts';
 import { decompress } from './codecs.ts';
+import type { MemoryPool } from './memory-pool.ts';
 import { type PlainBatches, toRecordBatch } from './records.ts';
 
 /** What a stream tells its reader. */
 export interface DirectStreamOwner {
   readonly queueBytesMax: number;
+  /** Memory for the columns of batches. */
+  readonly columns: MemoryPool;
   /** Every hole in offsets is a loss (embedded broker); on a real one holes are control or compacted records. */
   readonly holesAreLoss: boolean;
   isAvailable(): boolean;
@@ -185,7 +188,7 @@ export class DirectStream implements PartitionStream {
     try {
       const [first] = waiting.batches;
       const plain = first && first.codec !== 0 ? decompress(waiting.bytes, first) : waiting;
-      const batch = toRecordBatch(this, plain, this.#polledOffset);
+      const batch = toRecordBatch(this, plain, this.#polledOffset, this.#owner.columns);
       if (plain !== waiting || batch === null) waiting.release();
       if (batch === null || this.#isHole(batch)) return null;
       this.#polledOffset = Number(batch.nextOffset);
