@@ -16,7 +16,7 @@ const fields: NamedFields<number> = [
   ['sum', field(sum, (value: number) => value)],
 ];
 
-const own = fieldSteps(fields);
+const stepsOf = fieldSteps(fields);
 
 test('cells are what a Map of keys would hold, in the order in which they came, whatever numbers the keys have', () => {
   const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.nat(1_000)), { maxLength: 600, size: 'max' });
@@ -30,8 +30,8 @@ test('cells are what a Map of keys would hold, in the order in which they came, 
         const known = model.get(key) ?? [0, 0];
         let place = cells.find(keyNumber);
         expect(place < 0).toBe(!model.has(key));
-        if (place < 0) place = cells.add(keyNumber, key, own);
-        own.add(cells.states, place, [null, value]);
+        if (place < 0) place = cells.add(keyNumber, key, stepsOf);
+        stepsOf.add(cells.states, place, [null, value]);
         model.set(key, [known[0] + 1, known[1] + value]);
       }
       expect(cells.keys).toEqual([...model.keys()]);
