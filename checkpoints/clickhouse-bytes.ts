@@ -16,13 +16,32 @@ const partBytesMax = 1_048_576;
 
 export const partsOf = (size: number): number => Math.ceil(size / partBytesMax);
 
-/** One row a part, each a buffer of its own. */
-export function* rowsOf(upload: Upload, bytes: Uint8Array): Generator<Uint8Array> {
+/** One row a part, each a buffer of its own, made when it is asked for: of the pieces, one behind the other. */
+export function* rowsOf(upload: Upload, pieces: readonly Uint8Array[]): Generator<Uint8Array> {
   const prefix = Buffer.concat([text(upload.pipeline), u32(upload.version), u32(upload.shard), text(upload.upload)]);
-  for (let part = 0; part < partsOf(bytes.length); part++) {
-    const slice = bytes.subarray(part * partBytesMax, (part + 1) * partBytesMax);
-    yield Buffer.concat([prefix, u32(part), varUint(slice.length), slice]);
+  let part = 0;
+  for (const slices of partsFrom(pieces)) {
+    const length = slices.reduce((sum, slice) => sum + slice.length, 0);
+    yield Buffer.concat([prefix, u32(part++), varUint(length), ...slices]);
   }
+}
+
+/** What each part is made of. */
+function* partsFrom(pieces: readonly Uint8Array[]): Generator<readonly Uint8Array[]> {
+  let slices: Uint8Array[] = [];
+  let room = partBytesMax;
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length;) {
+      const slice = piece.subarray(at, at + room);
+      slices.push(slice);
+      at += slice.length;
+      room -= slice.length;
+      if (room > 0) continue;
+      yield slices;
+      slices = [];
+      room = partBytesMax;
+    }
+  if (slices.length > 0) yield slices;
 }
 
 /** The values of one String column in `FORMAT RowBinary`, joined. Null when it is cut off. */

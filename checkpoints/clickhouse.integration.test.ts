@@ -45,7 +45,7 @@ describeUnless([requireChdb()], 'snapshots in ClickHouse', () => {
   test('[D5] a snapshot saved by one host is found whole by another, and a label or odd bytes change nothing', async () => {
     const database = await made();
     const bytes = Uint8Array.from({ length: 2_500_000 }, (_, i) => (i * 31) % 256);
-    const saved = await openIn(database).save({ ...id, label: 'before' }, bytes);
+    const saved = await openIn(database).save({ ...id, label: 'before' }, [bytes]);
     const other = openIn(database);
     expect(await other.list(id)).toEqual([saved]);
     expect(Buffer.compare((await other.load(saved.name)) ?? Buffer.alloc(0), bytes)).toBe(0);
@@ -55,8 +55,8 @@ describeUnless([requireChdb()], 'snapshots in ClickHouse', () => {
     const database = await made();
     const warnings: object[] = [];
     const store = openIn(database, { ...silentLogger, warn: (fields: object) => void warnings.push(fields) });
-    const first = await store.save(id, new Uint8Array([1]));
-    const second = await store.save({ ...id, orderOffset: 6n }, new Uint8Array(3_000_000).fill(7));
+    const first = await store.save(id, [new Uint8Array([1])]);
+    const second = await store.save({ ...id, orderOffset: 6n }, [new Uint8Array(3_000_000).fill(7)]);
     await command(`ALTER TABLE ${database}.snapshot_bytes DELETE WHERE part = 1`);
     for (let times = 0; times < 2; times++) expect(await store.load(second.name)).toBeNull();
     expect(await store.load(first.name)).toEqual(new Uint8Array([1]));
@@ -72,7 +72,7 @@ describeUnless([requireChdb()], 'snapshots in ClickHouse', () => {
     await half('old', '2 HOUR');
     await half('young', '1 MINUTE');
     expect(await store.list(id)).toEqual([]);
-    await store.save(id, new Uint8Array([1]));
+    await store.save(id, [new Uint8Array([1])]);
     const left = await clickhouse.rows(`SELECT upload FROM ${database}.snapshot_bytes WHERE bytes = 'half'`);
     expect(left).toEqual([['young']]);
   });
@@ -80,7 +80,7 @@ describeUnless([requireChdb()], 'snapshots in ClickHouse', () => {
   test('what it lets go, and what was saved again under one name, leaves no bytes behind', async () => {
     const database = await made();
     const store = openIn(database);
-    for (const orderOffset of [1n, 2n, 3n, 4n, 5n, 5n]) await store.save({ ...id, orderOffset }, new Uint8Array([9]));
+    for (const orderOffset of [1n, 2n, 3n, 4n, 5n, 5n]) await store.save({ ...id, orderOffset }, [new Uint8Array([9])]);
     expect(await clickhouse.rows(`SELECT count(), uniqExact(upload) FROM ${database}.snapshot_bytes`)).toEqual([
       ['3', '3'],
     ]);
@@ -89,7 +89,7 @@ describeUnless([requireChdb()], 'snapshots in ClickHouse', () => {
 
   test('says that it is worth another try when ClickHouse does not answer', async () => {
     const store = openIn('no_such_database');
-    await expect(store.save(id, new Uint8Array([1]))).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    await expect(store.save(id, [new Uint8Array([1])])).rejects.toMatchObject({ code: 'unavailable', retryable: true });
     await expect(store.list(id)).rejects.toMatchObject({ code: 'unavailable' });
   });
 });

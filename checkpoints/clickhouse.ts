@@ -4,6 +4,7 @@ import { ClickHouseError, type ClickHouseClient } from '@clickhouse/client';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { byteColumns, joined, partsOf, rowsOf } from './clickhouse-bytes.ts';
+import { digestOf, sizeOf } from './digest.ts';
 import { byNewest, parseSnapshotName, snapshotName, superfluous } from './name.ts';
 import { CheckpointError } from './store.ts';
 import type { CheckpointStore, SnapshotEntry, SnapshotId } from './store.ts';
@@ -72,11 +73,12 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Checkpoi
 
   return {
     list: async (task) => entriesOf(await heads(task)),
-    async save(id, bytes) {
-      const entry = entryOf(id, bytes, clock.nowMs());
+    async save(id, pieces) {
+      const entry = entryOf(id, pieces, (await digestOf(pieces)).toString('hex'), clock.nowMs());
       const upload = randomUUID();
-      await answered(() => insertBytes(client, database, rowsOf({ ...id, upload }, bytes)));
-      await answered(() => insertHead(client, database, { entry, upload, parts: partsOf(bytes.length) }));
+      if (entry.sizeBytes > 0)
+        await answered(() => insertBytes(client, database, rowsOf({ ...id, upload }, pieces)));
+      await answered(() => insertHead(client, database, { entry, upload, parts: partsOf(entry.sizeBytes) }));
       reported.delete(entry.name);
       // The snapshot is there whatever becomes of those that it replaces; the next save tries again.
       await sweep(id).catch((error: unknown) => logger.warn({ err: error }, 'old snapshots are still there'));
@@ -96,11 +98,16 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Checkpoi
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-const entryOf = (id: SnapshotId, bytes: Uint8Array, savedAtMs: number): SnapshotEntry => ({
+const entryOf = (
+  id: SnapshotId,
+  pieces: readonly Uint8Array[],
+  sha256: string,
+  savedAtMs: number,
+): SnapshotEntry => ({
   ...id,
   name: snapshotName(id),
-  sha256: hashOf(bytes),
-  sizeBytes: bytes.length,
+  sha256,
+  sizeBytes: sizeOf(pieces),
   savedAtMs,
 });
 
@@ -141,10 +148,8 @@ async function abandonedUploads(ask: Ask, database: string, task: Task): Promise
 }
 
 async function insertBytes(client: ClickHouseClient, database: string, rows: Iterable<Uint8Array>): Promise<void> {
-  const parts = [...rows];
-  if (parts.length === 0) return;
   const query = `INSERT INTO ${database}.snapshot_bytes (${byteColumns}) FORMAT RowBinary`;
-  const { stream } = await client.exec({ query, values: Readable.from(parts, { objectMode: false }) });
+  const { stream } = await client.exec({ query, values: Readable.from(rows, { objectMode: false }) });
   // Read to its end (it is empty), so that the connection can be used again.
   for await (const chunk of stream) void chunk;
 }

@@ -45,7 +45,7 @@ describe('fs snapshot store', () => {
     const warnings: object[] = [];
     const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
     const store = await createFsStore({ folder: at, keep: 3, clock, logger });
-    const saved = await store.save(id, new Uint8Array(100));
+    const saved = await store.save(id, [new Uint8Array(100)]);
     for (const size of [120, 30, 0]) {
       await truncate(join(at, `${saved.name}.snapshot`), size);
       expect(await store.load(saved.name)).toBeNull();
@@ -58,7 +58,7 @@ describe('fs snapshot store', () => {
     const at = await folder();
     await writeFile(join(at, 'README'), 'mine');
     const first = await createFsStore({ folder: at, keep: 3, clock, logger: silentLogger });
-    const saved = await first.save(id, new Uint8Array([1]));
+    const saved = await first.save(id, [new Uint8Array([1])]);
     const second = await createFsStore({ folder: at, keep: 3, clock, logger: silentLogger });
     expect(await second.list(id)).toEqual([saved]);
     expect(await second.load(saved.name)).toEqual(new Uint8Array([1]));
@@ -90,9 +90,9 @@ describe('fs snapshot store', () => {
     };
     const files = { ...nodeFiles, open: openFull };
     const store = await createFsStore({ folder: at, keep: 3, clock, logger: silentLogger, files });
-    const saved = await store.save(id, new Uint8Array([1]));
+    const saved = await store.save(id, [new Uint8Array([1])]);
     isFull = true;
-    await expect(store.save({ ...id, orderOffset: 6n }, new Uint8Array(100))).rejects.toMatchObject({
+    await expect(store.save({ ...id, orderOffset: 6n }, [new Uint8Array(100)])).rejects.toMatchObject({
       code: 'full',
       retryable: true,
     });
@@ -106,7 +106,7 @@ describe('fs snapshot store', () => {
     const saves = stores.flatMap((opening, shard) =>
       Array.from({ length: 20 }, async (_, i) => {
         const bytes = new Uint8Array(10_000).fill(shard * 100 + i);
-        const { name } = await (await opening).save({ ...id, shard, orderOffset: BigInt(i) }, bytes);
+        const { name } = await (await opening).save({ ...id, shard, orderOffset: BigInt(i) }, [bytes]);
         return { name, bytes };
       }),
     );

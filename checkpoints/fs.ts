@@ -3,6 +3,7 @@ import * as nodeFiles from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { digestOf, sizeOf } from './digest.ts';
 import { byNewest, isOfTask, parseSnapshotName, snapshotName, superfluous } from './name.ts';
 import { CheckpointError } from './store.ts';
 import type { CheckpointStore, SnapshotEntry } from './store.ts';
@@ -74,23 +75,23 @@ export async function createFsStore(options: FsStoreOptions): Promise<Checkpoint
 
   return {
     list,
-    async save(id, bytes) {
+    async save(id, pieces) {
       const name = snapshotName(id);
-      const sha256 = createHash('sha256').update(bytes).digest();
+      const sha256 = await digestOf(pieces);
       const savedAtMs = clock.nowMs();
       const header = Buffer.alloc(headerBytes);
       magic.copy(header);
       sha256.copy(header, 8);
       header.writeDoubleLE(savedAtMs, 40);
       try {
-        await writeWhole(files, folder, temporary + randomUUID(), name + suffix, [header, bytes]);
+        await writeWhole(files, folder, temporary + randomUUID(), name + suffix, [header, ...pieces]);
       } catch (error) {
         throw toCheckpointError(error);
       }
       reported.delete(name);
       for (const old of superfluous(await list(id), keep))
         await files.unlink(join(folder, old.name + suffix)).catch(() => undefined);
-      return { ...id, name, sha256: sha256.toString('hex'), sizeBytes: bytes.length, savedAtMs };
+      return { ...id, name, sha256: sha256.toString('hex'), sizeBytes: sizeOf(pieces), savedAtMs };
     },
     async load(name) {
       if (!parseSnapshotName(name)) return null;

@@ -18,10 +18,11 @@ export function createMemoryStore(options: {
   const listSync = (task: Parameters<CheckpointStore['list']>[0]): SnapshotEntry[] =>
     [...held.values()].flatMap(({ entry }) => (isOfTask(entry, task) ? [entry] : [])).sort(byNewest);
   return {
-    async save(id, bytes) {
+    async save(id, pieces) {
       const name = snapshotName(id);
+      const bytes = new Uint8Array(Buffer.concat(pieces));
       const entry = { ...id, name, sha256: hash(bytes), sizeBytes: bytes.length, savedAtMs: options.clock.nowMs() };
-      held.set(name, { entry, bytes: new Uint8Array(bytes) });
+      held.set(name, { entry, bytes });
       for (const old of superfluous(listSync(id), options.keep)) held.delete(old.name);
       return Promise.resolve(entry);
     },

@@ -28,7 +28,8 @@ export interface SnapshotEntry extends SnapshotId {
 }
 
 export interface CheckpointStore {
-  save(id: SnapshotId, bytes: Uint8Array): Promise<SnapshotEntry>;
+  /** The bytes are the pieces, one behind the other: nothing goes over all of them in one go. They must not change until it is done. */
+  save(id: SnapshotId, pieces: readonly Uint8Array[]): Promise<SnapshotEntry>;
   /** The bytes of one snapshot; null when it is missing or its SHA-256 is wrong (reported once to the log). */
   load(name: string): Promise<Uint8Array | null>;
   /** All snapshots of a task whatever their state hash, newest (epoch, order offset) first; damaged ones included. */

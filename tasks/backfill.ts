@@ -262,7 +262,7 @@ async function saveBase(options: BackfillOptions, { bytes, orderOffset, epoch }:
   const { pipeline, version, stateHash } = options.fold;
   const label = `${backfillLabel}${options.predecessor.version}`;
   const id = { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset, label };
-  const { name, sha256 } = await options.store.save(id, bytes);
+  const { name, sha256 } = await options.store.save(id, [bytes]);
   return { name, sha256 };
 }
 

@@ -100,6 +100,23 @@ export interface FoldOutput {
   release?(): void;
 }
 
+/** A large state: what is small as plain values, the rest packed piece by piece. */
+export interface SlicedState {
+  readonly head: unknown;
+  readonly pieces: readonly Uint8Array[];
+}
+
+/** What of a snapshot is packed at a time: a millisecond's work, or two. */
+export const snapshotPieceBytes = 262_144;
+
+/** A snapshot that is taken while folding goes on: of the state as it was when it was begun, whatever is folded meanwhile. */
+export interface BegunSnapshot {
+  /** May share memory with the state: to be packed before the next entry. */
+  readonly head: unknown;
+  /** Packs the next piece, which takes a millisecond or two; null: that was all. Nobody else holds a piece. */
+  next(): Uint8Array | null;
+}
+
 /** A pipeline as a task sees it. Pure: no clock, randomness, I/O or Promise. A throw parks the task. */
 export interface Fold {
   readonly pipeline: string;
@@ -111,6 +128,11 @@ export interface Fold {
   fold(entry: FoldEntry): readonly FoldOutput[];
   snapshot(): unknown;
   restore(state: unknown): void;
+  /**
+   * For a state too large to be taken between two entries: `snapshot()` is then what comes out of this at once, a `SlicedState`. A piece
+   * has about so many bytes. One at a time: the one that was begun before gives nothing any more.
+   */
+  beginSnapshot?(pieceBytes: number): BegunSnapshot;
   /** Highest event time read from a partition, or −Infinity: the owner catches up the one furthest behind first. */
   partitionTimeMs(partition: TopicPartitionName): number;
   watermarkMs(): number;

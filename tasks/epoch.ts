@@ -181,7 +181,7 @@ async function saveBase(options: CloseOptions, replica: Replica, found: Found | 
   const { pipeline, version, stateHash } = options.fold;
   const saved = await options.store.save(
     { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset },
-    bytes,
+    [bytes],
   );
   return { name: saved.name, sha256: saved.sha256 };
 }

@@ -4,18 +4,19 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Outputs } from './outputs.ts';
 import type { Replica } from './replica.ts';
-import type { TaskCounters } from './snapshot.ts';
+import type { Encoding, TaskCounters } from './snapshot.ts';
 
 /**
- * The snapshot rhythm of an owner: state is captured between two entries, and saved only once every output before that
- * point is acknowledged. A snapshot that cannot be saved is counted and tried again at the next beat; old ones stay.
+ * The snapshot rhythm of an owner: a snapshot is begun between two entries, packed piece by piece between those that follow, and saved
+ * only once every output before that point is acknowledged. One that cannot be saved is counted and tried again at the next beat; old
+ * ones stay.
  */
 export interface Keeper {
-  /** Captures or saves if it is time; saving goes on in the background. */
-  tick(nowMs: number): void;
+  /** Begins, packs or saves if it is time; saving goes on in the background. Gives how long until there is something to pack. */
+  tick(nowMs: number): number;
   /** Saves what is folded now, if that is more than was saved. Resolves when it is durable, or has failed, or `isOver`. */
   saveNow(isOver: () => boolean): Promise<void>;
-  /** Captures what is folded now, to be saved under a label. */
+  /** Begins a snapshot of what is folded now, to be saved under a label. */
   mark(label: string): void;
 }
 
@@ -28,6 +29,8 @@ export interface KeeperOptions {
   readonly logger: Logger;
   readonly failpoint: Failpoint;
   readonly everyMs: number;
+  /** About so many bytes are packed at a time. */
+  readonly pieceBytes: number;
   /** Where the snapshot that this term started from was. */
   readonly savedOffset: bigint;
   readonly savedCounters: TaskCounters;
@@ -37,50 +40,60 @@ export interface KeeperOptions {
 interface Captured {
   readonly orderOffset: bigint;
   readonly epoch: number;
-  readonly bytes: Uint8Array;
-  readonly label?: string;
+  readonly encoding: Encoding;
+  readonly label?: string | undefined;
 }
 
 /** Entries without a record are cheap to fold again: so many of them are worth a snapshot. */
 const emptyEntriesMax = 200;
-/**
- * Capturing holds up the fold, so it is done less often where it takes long: so many times what it took lies between two, six pauses at most.
- * What takes no longer than this holds nobody up.
- */
-const pausePerHold = 400;
-const pausesMax = 6;
-const holdMinMs = 20;
+/** Between two pieces, each of which takes a millisecond or two: what is folded meanwhile has most of the time. */
+const pieceEveryMs = 4;
 /** Marks whose outputs are not acknowledged yet; each holds a state. One more is not taken, and said so. */
 const marksMax = 4;
 
 export function createKeeper(options: KeeperOptions): Keeper {
-  const { replica, outputs, store, failpoint } = options;
+  const { replica, outputs, store, failpoint, clock } = options;
+  /** Not all of it is packed. */
+  let begun: Captured | null = null;
   let captured: Captured | null = null;
   const marked: Captured[] = [];
   let saving: Promise<void> | null = null;
-  let lastMs = options.clock.nowMs();
-  let pauseMs = options.everyMs;
+  let beganMs = clock.nowMs();
+  let packedMs = -Infinity;
   let savedOffset = options.savedOffset;
   let last = options.savedCounters;
 
-  const capture = (nowMs: number): Captured => {
-    lastMs = nowMs;
+  const begin = (nowMs: number, label?: string): void => {
+    beganMs = nowMs;
     last = replica.counters();
-    const bytes = replica.capture();
-    pauseMs = pauseAfter(options.clock.nowMs() - nowMs, options.everyMs);
-    return { orderOffset: replica.nextOffset(), epoch: replica.judgeState().epoch, bytes };
+    const encoding = replica.beginCapture(options.pieceBytes);
+    begun = { orderOffset: replica.nextOffset(), epoch: replica.judgeState().epoch, encoding, label };
   };
-  const save = async ({ orderOffset, epoch, bytes, label }: Captured): Promise<void> => {
+  const pack = (nowMs: number): void => {
+    if (!begun) return;
+    packedMs = nowMs;
+    if (begun.encoding.next()) return;
+    if (begun.label === undefined) captured = begun;
+    else marked.push(begun);
+    begun = null;
+  };
+  /** A person has asked for it: it is finished before another one is begun. */
+  const finishMark = (): void => {
+    while (begun?.label !== undefined) pack(packedMs);
+  };
+  const save = async ({ orderOffset, epoch, encoding, label }: Captured): Promise<void> => {
     const { pipeline, version, stateHash } = replica.fold();
+    const { pieces } = encoding;
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
     try {
       await failpoint('mid-snapshot');
       const id = { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset };
-      await store.save(label === undefined ? id : { ...id, label }, bytes);
+      await store.save(label === undefined ? id : { ...id, label }, pieces);
       if (label === undefined) savedOffset = orderOffset;
-      options.onSaved('saved', bytes.length);
+      options.onSaved('saved', bytes);
       await failpoint('after-snapshot');
     } catch (error) {
-      options.onSaved('failed', bytes.length);
+      options.onSaved('failed', bytes);
       options.logger.warn(
         { err: error, orderOffset: orderOffset.toString() },
         'snapshot not saved, the ones before it stay',
@@ -94,34 +107,36 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const saveIfAcked = (): void => {
     const first = marked[0] ?? captured;
     if (!first || saving || !outputs.isAckedBefore(first.orderOffset)) return;
-    const taken = first;
     if (marked.length > 0) marked.shift();
     else captured = null;
-    saving = save(taken).finally(() => (saving = null));
+    saving = save(first).finally(() => (saving = null));
   };
 
   return {
     tick(nowMs) {
-      if (!captured && !saving && nowMs - lastMs >= pauseMs && isWorthIt()) captured = capture(nowMs);
+      const isDue = nowMs - beganMs >= options.everyMs;
+      if (isDue && !begun && !captured && !saving && isWorthIt()) begin(nowMs);
+      else if (nowMs - packedMs >= pieceEveryMs) pack(nowMs);
       saveIfAcked();
+      return begun ? pieceEveryMs : Infinity;
     },
     mark(label) {
       if (!replica.judgeState().genesis) return;
-      if (marked.length < marksMax) marked.push({ ...capture(options.clock.nowMs()), label });
+      finishMark();
+      if (marked.length < marksMax) begin(clock.nowMs(), label);
       else options.logger.warn({ label }, 'too many snapshots are asked for at once: this one is not taken');
     },
     async saveNow(isOver) {
-      while (saving && !isOver()) await options.clock.sleep(5);
+      while (saving && !isOver()) await clock.sleep(5);
       if (isOver() || !replica.judgeState().genesis) return;
-      if (replica.nextOffset() !== savedOffset) captured = capture(options.clock.nowMs());
-      while ((captured || saving || marked.length > 0) && !isOver() && !outputs.failure()) {
+      finishMark();
+      const isSaved = replica.nextOffset() === savedOffset;
+      if (!isSaved && begun?.orderOffset !== replica.nextOffset()) begin(clock.nowMs());
+      while ((begun || captured || saving || marked.length > 0) && !isOver() && !outputs.failure()) {
+        pack(clock.nowMs());
         saveIfAcked();
-        await options.clock.sleep(5);
+        await clock.sleep(begun ? 0 : 5);
       }
     },
   };
 }
-
-/** How long no snapshot is captured after one that took `holdMs`. */
-const pauseAfter = (holdMs: number, everyMs: number): number =>
-  holdMs < holdMinMs ? everyMs : Math.max(everyMs, Math.min(pausesMax * everyMs, pausePerHold * holdMs));

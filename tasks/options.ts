@@ -5,7 +5,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Predecessor } from './backfill.ts';
-import type { Fold } from './contract.ts';
+import { type Fold, snapshotPieceBytes } from './contract.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { judge } from './judge.ts';
 import type { createOrderReader } from './order-log.ts';
@@ -46,6 +46,8 @@ export interface TaskTuning {
   readonly partitionCheckMs: number;
   readonly commitEveryMs: number;
   readonly snapshotEveryMs: number;
+  /** About so many bytes of a snapshot are packed at a time. */
+  readonly snapshotPieceBytes: number;
   /** Fetched and not yet folded, a partition. */
   readonly queueBytesMax: number;
   readonly outputMessagesMax: number;
@@ -75,6 +77,7 @@ export const defaultTuning: TaskTuning = {
   partitionCheckMs: 5_000,
   commitEveryMs: 100,
   snapshotEveryMs: 10_000,
+  snapshotPieceBytes,
   queueBytesMax: 4_194_304,
   outputMessagesMax: 20_000,
   outputBytesMax: 16_777_216,

@@ -150,8 +150,7 @@ function act(options: OwnerOptions, term: Term): number {
   const { clock, keeper, control, rhythm } = options;
   if (term.phase !== 'owning' || term.end) return checkMs;
   const nowMs = clock.nowMs();
-  keeper.tick(nowMs);
-  const commitMs = options.commit(nowMs);
+  const commitMs = Math.min(keeper.tick(nowMs), options.commit(nowMs));
   if (control.isDraining() && !rhythm.foldsToEndOnDrain) return commitMs;
   return Math.min(commitMs, appendDue(options, term, nowMs));
 }

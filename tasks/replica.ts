@@ -1,4 +1,5 @@
 import type { RecordBatch } from '../sources/source.ts';
+import { snapshotPieceBytes } from './contract.ts';
 import type { Fold, FoldEntry, FoldOutput, Genesis, OrderEntry } from './contract.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Inputs } from './inputs.ts';
@@ -6,8 +7,8 @@ import { emptyJudgeState } from './judge.ts';
 import type { Judgement, JudgeState, judge } from './judge.ts';
 import type { LogRecord } from './order-log.ts';
 import { ParkError } from './park.ts';
-import { encodeSnapshot, noCounters, snapshotCodec } from './snapshot.ts';
-import type { TaskCounters, TaskSnapshot } from './snapshot.ts';
+import { beginEncoding, noCounters, snapshotCodec, whole } from './snapshot.ts';
+import type { Encoding, TaskCounters, TaskSnapshot } from './snapshot.ts';
 
 /**
  * The state machine of a task: judge and fold, moved by nothing but the records of the order log as read back. Owner,
@@ -21,8 +22,13 @@ export interface Replica {
   /** The order offset that is applied next. */
   nextOffset(): bigint;
   counters(): TaskCounters;
-  /** The state as of `nextOffset()`. */
+  /** The state as of `nextOffset()`, in bytes, at once. */
   capture(): Uint8Array;
+  /**
+   * The same while folding goes on. One at a time: whoever begins, or captures, ends the one before. `pieceBytes`: about so many bytes
+   * are packed at a time.
+   */
+  beginCapture(pieceBytes: number): Encoding;
 }
 
 export interface Applied {
@@ -77,6 +83,13 @@ export function createReplica(options: ReplicaOptions): Replica {
     await options.failpoint('after-fold');
     return outputs;
   };
+  const beginCapture = (pieceBytes: number): Encoding => {
+    const { pipeline, version, stateHash } = fold;
+    const orderOffset = nextOffset.toString();
+    const at = { codec: snapshotCodec, pipeline, version, stateHash, shard, orderOffset, lastRecordId };
+    const begun = fold.beginSnapshot?.(pieceBytes) ?? null;
+    return beginEncoding({ ...at, judge: state, fold: begun ? begun.head : fold.snapshot(), counters }, begun);
+  };
 
   return {
     async apply({ orderOffset, id, record }) {
@@ -98,12 +111,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     fold: () => fold,
     nextOffset: () => nextOffset,
     counters: () => counters,
-    capture: () => {
-      const { pipeline, version, stateHash } = fold;
-      const orderOffset = nextOffset.toString();
-      const at = { codec: snapshotCodec, pipeline, version, stateHash, shard, orderOffset, lastRecordId };
-      return encodeSnapshot({ ...at, judge: state, fold: fold.snapshot(), counters });
-    },
+    capture: () => whole(beginCapture(snapshotPieceBytes)),
+    beginCapture,
   };
 }
 

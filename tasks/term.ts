@@ -198,6 +198,7 @@ function keeperOf({ service, shard, tuning, metrics }: TermOptions, parts: Parts
     ...{ replica, outputs, store, shard, clock, logger, failpoint, savedCounters },
     savedOffset: begun.orderOffset,
     everyMs: tuning.snapshotEveryMs,
+    pieceBytes: tuning.snapshotPieceBytes,
     onSaved: metrics.snapshot,
   });
 }

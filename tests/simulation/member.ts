@@ -106,10 +106,11 @@ function createSimStore(world: World, process: SimProcess): CheckpointStore {
     list: async (task) => (await opening).list(task),
     load: async (name) => (await opening).load(name),
     close: () => Promise.resolve(),
-    async save(id, bytes) {
+    async save(id, pieces) {
       checkOutputs(world, id);
       if (faults.isOn() && faults.random() < 0.02) time.at(time.nowMs() + faults.random() * 12, () => powerCut(world));
-      const saved = await (await opening).save(id, options.mutant?.snapshot?.(bytes) ?? bytes);
+      const broken = options.mutant?.snapshot?.(new Uint8Array(Buffer.concat(pieces)));
+      const saved = await (await opening).save(id, broken ? [broken] : pieces);
       world.snapshots++;
       if (world.lastSaver !== '' && world.lastSaver !== process.name) faults.count('snapshot_by_another');
       world.lastSaver = process.name;
