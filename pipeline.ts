@@ -7,12 +7,13 @@ import type { TimedEvent } from './streams/batch.ts';
 import { type DedupeOptions, dedupe, passAll } from './streams/dedupe.ts';
 import { type IngestOptions, ingest } from './streams/ingest.ts';
 import { ofTypes } from './streams/of-types.ts';
+import { atOnce, beginParts, restoreParts } from './streams/pieces.ts';
 import { recordLoop } from './streams/record-loop.ts';
 import { rejects } from './streams/rejects.ts';
 import { stamp } from './streams/stamp.ts';
 import { unrouted } from './streams/unroute.ts';
 import { type WatermarkOptions, type WatermarkStage, watermark } from './streams/watermark.ts';
-import type { Fold, FoldEntry, FoldOutput } from './tasks/contract.ts';
+import { type Fold, type FoldEntry, type FoldOutput, snapshotPieceBytes } from './tasks/contract.ts';
 
 export interface PipelineOptions<E> extends IngestOptions<TimedEvent>, WatermarkOptions {
   readonly processor: Processor<E>;
@@ -25,7 +26,7 @@ export interface PipelineOptions<E> extends IngestOptions<TimedEvent>, Watermark
 }
 
 /** Raised when the form of snapshots changes. */
-const CODEC_VERSION = 1;
+const CODEC_VERSION = 2;
 
 /**
  * The journey of one batch. An order entry goes in; decoded, judged by event time, without its duplicates, it meets the
@@ -66,10 +67,9 @@ export function createPipeline<E extends TimedEvent>(options: PipelineOptions<E>
       if (failure) throw failure.error;
       return outputs;
     },
-    snapshot: () => Object.fromEntries(Object.entries(stages).map(([name, stage]) => [name, stage.snapshot()])),
-    restore(state) {
-      for (const [name, stage] of Object.entries(stages)) stage.restore((state as Record<string, unknown>)[name]);
-    },
+    snapshot: () => atOnce(beginParts(stages, snapshotPieceBytes)),
+    restore: (state) => restoreParts(stages, state),
+    beginSnapshot: (pieceBytes) => beginParts(stages, pieceBytes),
     partitionTimeMs: (partition) => timed.partitionTimeMs(partition),
     watermarkMs: () => timed.watermarkMs(),
     counters: () => Object.assign({}, ...Object.values(stages).map((stage) => stage.counters())),

@@ -76,8 +76,7 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Checkpoi
     async save(id, pieces) {
       const entry = entryOf(id, pieces, (await digestOf(pieces)).toString('hex'), clock.nowMs());
       const upload = randomUUID();
-      if (entry.sizeBytes > 0)
-        await answered(() => insertBytes(client, database, rowsOf({ ...id, upload }, pieces)));
+      if (entry.sizeBytes > 0) await answered(() => insertBytes(client, database, rowsOf({ ...id, upload }, pieces)));
       await answered(() => insertHead(client, database, { entry, upload, parts: partsOf(entry.sizeBytes) }));
       reported.delete(entry.name);
       // The snapshot is there whatever becomes of those that it replaces; the next save tries again.
@@ -98,12 +97,7 @@ export function createClickHouseStore(options: ClickHouseStoreOptions): Checkpoi
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-const entryOf = (
-  id: SnapshotId,
-  pieces: readonly Uint8Array[],
-  sha256: string,
-  savedAtMs: number,
-): SnapshotEntry => ({
+const entryOf = (id: SnapshotId, pieces: readonly Uint8Array[], sha256: string, savedAtMs: number): SnapshotEntry => ({
   ...id,
   name: snapshotName(id),
   sha256,

@@ -1,6 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import type { StreamBatch } from '../streams/batch.ts';
 import type { RecordSteps } from '../streams/stage.ts';
+import type { BegunSnapshot } from '../tasks/contract.ts';
 
 /**
  * The contract of a processor: a pure, synchronous RxJS operator over batches. It adds outputs to each batch and changes
@@ -69,6 +70,8 @@ export interface ProcessorInstance<E> {
   snapshot(): unknown;
   /** Only before the first batch. */
   restore(state: unknown): void;
+  /** For a large state, which `snapshot` then gives as a `SlicedState`: see `Fold`. Absent: `snapshot` is taken between two entries. */
+  beginSnapshot?(pieceBytes: number): BegunSnapshot;
   /** Totals since the first entry of the task, e.g. `{ folded, late }`: they are part of the state. */
   counters(): Readonly<Record<string, number>>;
 }

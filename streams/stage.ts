@@ -1,5 +1,6 @@
 import { type OperatorFunction, map } from 'rxjs';
 import type { RecordBatch } from '../sources/source.ts';
+import type { BegunSnapshot } from '../tasks/contract.ts';
 import type { EntryContext, StreamBatch } from './batch.ts';
 
 /**
@@ -11,6 +12,8 @@ export interface Stage<In, Out> {
   readonly operator: OperatorFunction<In, Out>;
   snapshot(): unknown;
   restore(state: unknown): void;
+  /** For a large state, which `snapshot` then gives as a `SlicedState`: see `Fold`. */
+  beginSnapshot?(pieceBytes: number): BegunSnapshot;
   /** Totals since the first entry of the task; part of the state. */
   counters(): Readonly<Record<string, number>>;
 }
@@ -40,6 +43,7 @@ export interface StageCore<In, Out> {
   apply(batch: In): Out;
   snapshot(): unknown;
   restore(state: unknown): void;
+  beginSnapshot?(pieceBytes: number): BegunSnapshot;
   counters(): Readonly<Record<string, number>>;
 }
 
@@ -50,5 +54,8 @@ export function stageOf<In, Out>(core: StageCore<In, Out>): Stage<In, Out> {
     snapshot: () => core.snapshot(),
     restore: (state) => core.restore(state),
     counters: () => core.counters(),
+    ...(core.beginSnapshot && {
+      beginSnapshot: (pieceBytes: number) => core.beginSnapshot?.(pieceBytes) as BegunSnapshot,
+    }),
   };
 }

@@ -179,10 +179,9 @@ async function saveBase(options: CloseOptions, replica: Replica, found: Found | 
   const bytes = replica.capture();
   while (options.outputs.pending() > 0) await settle(options);
   const { pipeline, version, stateHash } = options.fold;
-  const saved = await options.store.save(
-    { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset },
-    [bytes],
-  );
+  const saved = await options.store.save({ pipeline, version, stateHash, epoch, shard: options.shard, orderOffset }, [
+    bytes,
+  ]);
   return { name: saved.name, sha256: saved.sha256 };
 }
 

@@ -85,7 +85,9 @@ export async function restoreAt(
     epoch = Math.max(state.epoch, entry.epoch) + 1;
     const { pipeline, version, stateHash } = options.fold;
     const place = { pipeline, version, stateHash, epoch: entry.epoch, shard: options.shard };
-    const kept = await options.store.save({ ...place, orderOffset: entry.orderOffset, label: `base-e${epoch}` }, [bytes]);
+    const kept = await options.store.save({ ...place, orderOffset: entry.orderOffset, label: `base-e${epoch}` }, [
+      bytes,
+    ]);
     // Offsets that were archived once mean other records now.
     const incarnation = isAnew ? epoch : incarnationOf(snapshot.judge);
     const base = { name: kept.name, sha256: sha256Hex(bytes) };

@@ -1,6 +1,7 @@
 // Payments ahead of the watermark, one by one: whether one counts depends on the time as of which is asked.
 // Guarantees: those whose time is not after that are counted; they stay in fold order.
 // Redelivery: knows no ids; duplicates were dropped before.
+import type { NumberReader, NumberRow } from '../../streams/number-row.ts';
 import { roomFor } from '../../streams/room-for.ts';
 import { type Blocks, NumberLists } from './number-lists.ts';
 import type { Others } from './others.ts';
@@ -70,6 +71,14 @@ export class Ahead {
 
   clear(entity: number): void {
     this.lists.clear(entity);
+  }
+
+  write(entity: number, into: NumberRow): void {
+    this.lists.write(entity, into);
+  }
+
+  restore(entity: number, from: NumberReader): void {
+    this.lists.read(entity, from);
   }
 
   has(entity: number, other: number): boolean {

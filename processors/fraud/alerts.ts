@@ -6,6 +6,9 @@ import type { Alert, Outcome } from '../../events/decisions.ts';
 import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
 import { murmur128 } from '../../streams/murmur.ts';
+import { beginPlain, beginValues, joined, split, valuesOf } from '../../streams/pieces.ts';
+import { PlaceSlices, valuesAt } from '../../streams/place-slices.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import type { Judged } from './rules/rule-set.ts';
 
 export interface AlertsOptions {
@@ -35,6 +38,8 @@ interface OpenAlert {
   lastHitClockMs: number;
   publishedClockMs: number;
   isRaised: boolean;
+  /** In the snapshot that is being taken; −1: it was raised since. */
+  place: number;
 }
 
 /** In no id or source that a person would choose. */
@@ -44,6 +49,9 @@ const paymentKey = (source: string, id: string): string => `${source}${separator
 const paymentsMax = 100;
 const reasonsMax = 10;
 const shownPaymentsMax = 20;
+/** Bytes of an alert and of a card's name, for the size of a piece. */
+const alertBytes = 512;
+const nameBytes = 24;
 const severities = ['low', 'medium', 'high'] as const;
 
 export class Alerts {
@@ -53,6 +61,7 @@ export class Alerts {
   /** Cards whose alert has changed since it was published. */
   private readonly changed = new Set<string>();
   private refused = 0;
+  private readonly slices = new PlaceSlices<SavedAlert>();
 
   constructor(options: AlertsOptions) {
     this.options = options;
@@ -63,7 +72,7 @@ export class Alerts {
     const ended: AlertBody[] = [];
     for (const [cardId, alert] of this.open) {
       if (clockMs < alert.lastHitClockMs + this.options.coolDownMs) break;
-      this.close(cardId);
+      this.close(alert);
       ended.push(bodyOf(alert, 'resolved', clockMs));
     }
     return ended;
@@ -79,6 +88,7 @@ export class Alerts {
       return;
     }
     const alert = known ?? newAlert(payment, clockMs);
+    this.slices.beforeChange(alert.place);
     this.open.delete(cardId);
     this.open.set(cardId, alert);
     this.changed.add(cardId);
@@ -91,6 +101,7 @@ export class Alerts {
     if (!alert || verdict !== 'refuted') return;
     const place = alert.payments.indexOf(paymentKey(paymentSource ?? source, paymentId));
     if (place < 0) return;
+    this.slices.beforeChange(alert.place);
     alert.payments.splice(place, 1);
     alert.hits -= 1;
     this.changed.add(cardId);
@@ -103,18 +114,20 @@ export class Alerts {
       const alert = this.open.get(cardId);
       if (!alert) this.changed.delete(cardId);
       else if (alert.hits <= 0) {
-        this.close(cardId);
+        this.close(alert);
         if (alert.isRaised) told.push(bodyOf(alert, 'retracted', clockMs));
       } else if (!alert.isRaised || clockMs >= alert.publishedClockMs + this.options.updateEveryMs) {
         told.push(bodyOf(alert, alert.isRaised ? 'updated' : 'raised', clockMs));
         this.changed.delete(cardId);
+        this.slices.beforeChange(alert.place);
         Object.assign(alert, { isRaised: true, publishedClockMs: clockMs });
       }
     }
     return told;
   }
 
-  private close(cardId: string): void {
+  private close({ cardId, place }: OpenAlert): void {
+    this.slices.beforeChange(place);
     this.open.delete(cardId);
     this.changed.delete(cardId);
   }
@@ -123,30 +136,34 @@ export class Alerts {
     return { alerts_open: this.open.size, alerts_refused: this.refused };
   }
 
-  snapshot(): unknown {
-    const open = [...this.open.values()].map((alert) => ({
-      ...alert,
-      reasons: [...alert.reasons],
-      payments: [...alert.payments],
-    }));
-    return { open, changed: [...this.changed], refused: this.refused };
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const open = [...this.open.values()];
+    for (let place = 0; place < open.length; place++) (open[place] as OpenAlert).place = place;
+    const packing = valuesAt((place) => savedOf(open[place] as OpenAlert), alertBytes);
+    return joined({
+      refused: beginPlain(this.refused),
+      open: this.slices.begin({ end: open.length, packing, pieceBytes }),
+      changed: beginValues([...this.changed], Math.ceil(pieceBytes / nameBytes)),
+    });
   }
 
-  restore(state: unknown): void {
-    const saved = state as SavedAlerts;
-    this.open.clear();
-    for (const alert of saved.open) this.open.set(alert.cardId, alert);
-    this.changed.clear();
-    for (const cardId of saved.changed) this.changed.add(cardId);
-    this.refused = saved.refused;
+  /** Into alerts that are none. */
+  restore(state: SlicedState): void {
+    const { refused, open, changed } = split(state) as Record<'refused' | 'open' | 'changed', SlicedState>;
+    for (const alert of valuesOf<SavedAlert>(open)) this.open.set(alert.cardId, { ...alert, place: -1 });
+    for (const cardId of valuesOf<string>(changed)) this.changed.add(cardId);
+    this.refused = refused.head as number;
   }
 }
 
-interface SavedAlerts {
-  readonly open: readonly OpenAlert[];
-  readonly changed: readonly string[];
-  readonly refused: number;
-}
+type SavedAlert = Omit<OpenAlert, 'place'>;
+
+/** A copy. */
+const savedOf = ({ place: _, ...alert }: OpenAlert): SavedAlert => ({
+  ...alert,
+  reasons: [...alert.reasons],
+  payments: [...alert.payments],
+});
 
 function newAlert({ cardId, source, id, eventTimeMs }: Payment, clockMs: number): OpenAlert {
   return {
@@ -154,7 +171,7 @@ function newAlert({ cardId, source, id, eventTimeMs }: Payment, clockMs: number)
     cardId,
     ...{ severity: 'low', outcome: 'review', reasons: [], hits: 0, payments: [], unlisted: 0 },
     ...{ firstEventTimeMs: eventTimeMs, lastEventTimeMs: eventTimeMs },
-    ...{ lastHitClockMs: clockMs, publishedClockMs: clockMs, isRaised: false },
+    ...{ lastHitClockMs: clockMs, publishedClockMs: clockMs, isRaised: false, place: -1 },
   };
 }
 

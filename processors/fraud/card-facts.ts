@@ -1,5 +1,6 @@
 // What only cards remember: where they were last, and in which countries.
 // Guarantees: the place of the payment folded last that had one; the newest 50 countries. Redelivery: the same calls leave the same state.
+import type { NumberReader, NumberRow } from '../../streams/number-row.ts';
 import { roomFor } from '../../streams/room-for.ts';
 import type { Payment } from '../../events/payment.ts';
 import { Codes } from './codes.ts';
@@ -16,15 +17,9 @@ const hourMs = 3_600_000;
 /** Of each card: latitude (not a number: no place is known), longitude, and when it was there. */
 const width = 3;
 
-export interface SavedFacts {
-  readonly place: { readonly latitude: number; readonly longitude: number } | null;
-  readonly placeMs: number;
-  readonly countries: readonly string[];
-}
-
 /** Of each card, by its place among the cards. */
 export class CardFacts {
-  private readonly codes = new Codes();
+  readonly codes = new Codes();
   private readonly countries: NumberLists;
   private places = new Float64Array(64 * width);
 
@@ -62,21 +57,15 @@ export class CardFacts {
     this.countries.clear(card);
   }
 
-  snapshot(card: number): SavedFacts {
-    const [latitude = 0, longitude = 0, placeMs = 0] = this.places.subarray(card * width);
-    const from = this.countries.from(card);
-    const codes = [...this.countries.page(card).subarray(from, from + this.countries.count(card))];
-    return {
-      place: Number.isNaN(latitude) ? null : { latitude, longitude },
-      placeMs,
-      countries: codes.map((code) => this.codes.textOf(code)),
-    };
+  write(card: number, into: NumberRow): void {
+    into.putAll(this.places, card * width, (card + 1) * width);
+    this.countries.write(card, into);
   }
 
-  restore(card: number, { place, placeMs, countries }: SavedFacts): void {
-    if (place) this.places.set([place.latitude, place.longitude], card * width);
-    this.places[card * width + 2] = placeMs;
-    for (const country of countries) this.isKnown(card, this.codes.codeOf(country));
+  restore(card: number, from: NumberReader): void {
+    this.begin(card);
+    this.places.set(from.takeAll(width), card * width);
+    this.countries.read(card, from);
   }
 
   /** It is from now on; who was known for longest makes room. */

@@ -1,5 +1,5 @@
 // Small numbers for texts of which there are few: currencies and countries. Guarantees: the same text, the same number, as long as this
-// lives; numbers are in no snapshot. Redelivery: the same text again changes nothing.
+// lives, and of who is restored with its texts. Redelivery: the same text again changes nothing.
 
 export class Codes {
   private readonly codes = new Map<string, number>();
@@ -20,7 +20,12 @@ export class Codes {
     return code;
   }
 
-  textOf(code: number): string {
-    return this.texts[code] as string;
+  /** Numbers in a snapshot stand for these. */
+  snapshot(): readonly string[] {
+    return [...this.texts];
+  }
+
+  restore(texts: readonly string[]): void {
+    for (const text of texts) this.codeOf(text);
   }
 }

@@ -2,11 +2,14 @@
 // Guarantees: as of a payment, exactly the payments folded up to it whose time is not after its own are counted; those ahead of the
 // watermark are held one by one until it has passed them. With whom: the newest 200 by when they were folded, exact for those.
 // Redelivery: knows no ids; duplicates were dropped before.
+import { NumberReader, type NumberRow } from '../../streams/number-row.ts';
+import { bufferOf, joined, split } from '../../streams/pieces.ts';
+import { numbersOf, PlaceSlices } from '../../streams/place-slices.ts';
 import { roomFor } from '../../streams/room-for.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import { Ahead, Seen } from './ahead.ts';
-import type { Codes } from './codes.ts';
 import { Keys } from './keys.ts';
-import { Ladders, type SavedLadder } from './ladders.ts';
+import { Ladders } from './ladders.ts';
 import type { Blocks } from './number-lists.ts';
 import { Others, othersMax } from './others.ts';
 import { Edges, featureLevels, type Totals } from './windows.ts';
@@ -14,7 +17,14 @@ import { Edges, featureLevels, type Totals } from './windows.ts';
 export interface EntitiesOptions {
   readonly keysMax: number;
   readonly blocks: Blocks;
-  readonly currencies: Codes;
+  /** What else is remembered of each, which changes only between `touch` and `add`; absent: nothing. */
+  readonly beside?: Beside;
+}
+
+export interface Beside {
+  write(place: number, into: NumberRow): void;
+  restore(place: number, from: NumberReader): void;
+  clear(place: number): void;
 }
 
 /** Times of an entity: of the payment folded last, the watermark at which it settled last, the earliest ahead of that. */
@@ -26,7 +36,7 @@ const settled = new Seen();
 
 export class Entities {
   readonly keys: Keys;
-  private readonly currencies: Codes;
+  private readonly beside: Beside | undefined;
   private readonly others: Others;
   private readonly ladders: Ladders;
   private readonly ahead: Ahead;
@@ -34,12 +44,14 @@ export class Entities {
   private ladderOf = new Int32Array(atFirst);
   /** Set with `meets`. */
   private otherKeys: Keys;
+  private readonly slices = new PlaceSlices<Float64Array>();
+  private readonly packing = numbersOf((place, into) => this.write(place, into));
 
-  constructor({ keysMax, blocks, currencies }: EntitiesOptions) {
+  constructor({ keysMax, blocks, beside }: EntitiesOptions) {
     this.keys = this.otherKeys = new Keys(keysMax);
-    this.currencies = currencies;
+    this.beside = beside;
     this.others = new Others(blocks);
-    this.ladders = new Ladders(blocks, currencies);
+    this.ladders = new Ladders(blocks);
     this.ahead = new Ahead(blocks);
   }
 
@@ -51,6 +63,7 @@ export class Entities {
   /** The entity's place; from now on it is the newest. To be followed by `add`. */
   touch(key: string, hint = -1): number {
     const place = this.keys.touch(key, hint);
+    this.slices.beforeChange(place);
     if (this.keys.newestMs(place) === -Infinity) this.begin(place);
     return place;
   }
@@ -94,33 +107,29 @@ export class Entities {
     return this.ladders.count(this.ladderOf[place] as number, level, edges) + this.ahead.count(place, level, edges);
   }
 
-  /** Forgets who was not seen for 28 days before the watermark, each after `forget`. Returns how many. */
-  expire(watermarkMs: number, forget: (place: number) => void = () => {}): number {
+  /** Forgets who was not seen for 28 days before the watermark. Returns how many. */
+  expire(watermarkMs: number): number {
     return this.keys.expire(watermarkMs, (place) => {
-      forget(place);
+      this.slices.beforeChange(place);
       this.clear(place);
     });
   }
 
-  snapshot(): (readonly [key: string, entity: SavedEntity])[] {
-    return this.keys.map((place, key) => [key, this.saved(place)] as const);
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const { begun, hasState } = this.keys.beginSnapshot(pieceBytes);
+    const end = this.keys.placesEnd;
+    return joined({ keys: begun, rows: this.slices.begin({ end, held: hasState, packing: this.packing, pieceBytes }) });
   }
 
-  /** Into entities that hold nothing. */
-  restore(entities: readonly (readonly [key: string, entity: SavedEntity])[]): void {
-    for (const [key, { lastMs, newestMs, pending, ladders, others }] of entities) {
-      const place = this.touch(key);
-      this.keys.seen(place, newestMs);
-      this.times[place * timesWidth] = lastMs;
-      for (const { asOfMs, amountMinor, currency, other } of pending) {
-        const code = this.currencies.codeOf(currency);
-        const otherPlace = other === null ? -1 : this.otherKeys.refer(other);
-        this.ahead.push(place, { asOfMs, amountMinor, currency: code, other: otherPlace });
-        const of = place * timesWidth + 2;
-        if (asOfMs < (this.times[of] as number)) this.times[of] = asOfMs;
-      }
-      this.ladderOf[place] = this.ladders.restore(ladders);
-      for (const [other, otherMs] of others) this.meet(place, this.otherKeys.refer(other), otherMs);
+  /** Into entities that hold nothing; to be followed by `restoreRows`, once all that refer to one another have their keys. */
+  restoreKeys(state: SlicedState): void {
+    this.keys.restore(split(state)['keys'] as SlicedState);
+  }
+
+  restoreRows(state: SlicedState): void {
+    for (const piece of split(state)['rows']?.pieces ?? []) {
+      const from = new NumberReader(bufferOf([piece]));
+      while (!from.isAtEnd) this.restoreRow(from);
     }
   }
 
@@ -177,36 +186,34 @@ export class Entities {
     this.others.clear(place);
     this.ladders.clear(this.ladderOf[place] as number);
     this.ladderOf[place] = 0;
+    this.beside?.clear(place);
   }
 
-  private saved(place: number): SavedEntity {
-    const nameOf = (other: number): string => this.otherKeys.nameOf(other);
-    settledEdges.moveTo(this.times[place * timesWidth + 1] as number);
-    return {
-      lastMs: this.lastMs(place),
-      newestMs: this.keys.newestMs(place),
-      pending: Array.from({ length: this.ahead.length(place) }, (_, i) => {
-        this.ahead.at(place, i, settled);
-        const { asOfMs, amountMinor, currency, other } = settled;
-        const text = this.currencies.textOf(currency);
-        return { asOfMs, amountMinor, currency: text, other: other === -1 ? null : nameOf(other) };
-      }),
-      ladders: this.ladders.snapshot(this.ladderOf[place] as number, settledEdges),
-      others: this.others.snapshot(place, nameOf),
-    };
+  private write(place: number, into: NumberRow): void {
+    const { times } = this;
+    into.put(place);
+    into.put(this.keys.newestMs(place));
+    for (let n = 0; n < timesWidth; n++) into.put(times[place * timesWidth + n] as number);
+    this.ahead.write(place, into);
+    this.ladders.write(this.ladderOf[place] as number, into);
+    this.others.write(place, into);
+    this.beside?.write(place, into);
   }
-}
 
-export interface SavedEntity {
-  readonly lastMs: number;
-  readonly newestMs: number;
-  /** What is ahead of the watermark, in fold order. */
-  readonly pending: readonly {
-    readonly asOfMs: number;
-    readonly amountMinor: number;
-    readonly currency: string;
-    readonly other: string | null;
-  }[];
-  readonly ladders: readonly SavedLadder[];
-  readonly others: readonly (readonly [other: string, lastMs: number])[];
+  private restoreRow(from: NumberReader): void {
+    const place = from.take();
+    const { ahead, others, otherKeys } = this;
+    this.begin(place);
+    this.keys.seen(place, from.take());
+    this.times.set(from.takeAll(timesWidth), place * timesWidth);
+    ahead.restore(place, from);
+    this.ladderOf[place] = this.ladders.restore(from);
+    others.restore(place, from);
+    this.beside?.restore(place, from);
+    for (let i = 0; i < ahead.length(place); i++) {
+      ahead.at(place, i, settled);
+      if (settled.other !== -1) otherKeys.retain(settled.other);
+    }
+    for (const other of others.placesOf(place)) otherKeys.retain(other);
+  }
 }

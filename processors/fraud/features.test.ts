@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
+import { atOnce } from '../../streams/pieces.ts';
 import { featureNames } from './feature-names.ts';
 import { type FeatureValues, namedFeatures } from './feature-row.ts';
 import { Features } from './features.ts';
@@ -178,13 +179,16 @@ test('[C13][E3] every feature of 10,000 payments out of order equals a count ove
       expectSame(namedFeatures(features.fold(one, watermarkMs)), oracle(all, labels), `seed ${seed} payment ${i}`);
       watermarkMs = Math.max(watermarkMs, newestMs - 5_000);
       if (i % 50 === 49 && seed % 4 > 1) {
-        const saved: unknown = structuredClone(features.snapshot());
+        const saved: unknown = structuredClone(stateOf(features));
         features = new Features({ keysMax: 100 });
         features.restore(saved);
       }
     }
   }
 }, 60_000);
+
+/** All of it at once. */
+const stateOf = (features: Features) => atOnce(features.beginSnapshot(1_000));
 
 test('[D1] a restart anywhere changes neither features nor state, whatever form the state has inside', () => {
   for (const restartAt of [1, 30, 63, 64, 65, 100, 190]) {
@@ -198,11 +202,11 @@ test('[D1] a restart anywhere changes neither features nor state, whatever form 
       const watermarkMs = newestMs - 5_000;
       expect(restarted.fold(one, watermarkMs)).toEqual(straight.fold(one, watermarkMs));
       if (i !== restartAt) continue;
-      const saved: unknown = structuredClone(restarted.snapshot());
+      const saved: unknown = structuredClone(stateOf(restarted));
       restarted = new Features({ keysMax: 100 });
       restarted.restore(saved);
     }
-    expect(restarted.snapshot()).toEqual(straight.snapshot());
+    expect(stateOf(restarted)).toEqual(stateOf(straight));
   }
 });
 
@@ -217,9 +221,9 @@ test('[D1] a restart loses none of many terminals, whose places their cards have
   // So the card that is restored first met the terminal that is restored last.
   for (let i = 0; i < 500; i++) pay(500 + i, `card-${499 - i}`, {});
   const restarted = new Features({ keysMax: 2_000 });
-  const saved: unknown = structuredClone(features.snapshot());
+  const saved: unknown = structuredClone(stateOf(features));
   restarted.restore(structuredClone(saved));
-  expect(restarted.snapshot()).toEqual(saved);
+  expect(stateOf(restarted)).toEqual(saved);
 });
 
 test('the names that rules may use are those of the features, in their order', () => {

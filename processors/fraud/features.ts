@@ -4,10 +4,12 @@
 import type { Label } from '../../events/label.ts';
 import type { Payment } from '../../events/payment.ts';
 import type { TimedEvent } from '../../streams/batch.ts';
+import { beginPlain, beginValues, joined, split, valuesOf } from '../../streams/pieces.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import { Seen } from './ahead.ts';
-import { CardFacts, type SavedFacts } from './card-facts.ts';
+import { CardFacts } from './card-facts.ts';
 import { Codes } from './codes.ts';
-import { Entities, type SavedEntity } from './entities.ts';
+import { Entities } from './entities.ts';
 import { type FeatureRow, FeatureRows, placeOf } from './feature-row.ts';
 import { FraudLabels, type SavedFraudLabels } from './fraud-labels.ts';
 import { Keys } from './keys.ts';
@@ -46,6 +48,8 @@ const fraudShares = ([['7d', level7d] as const, ['28d', level28d] as const] as c
   count: placeOf(`terminal_fraud_count_${window}`),
   share: placeOf(`terminal_fraud_share_${window}`),
 }));
+/** Terminals with labels that a piece of a snapshot holds. */
+const labelledPerPiece = 64;
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
@@ -62,16 +66,14 @@ export class Features {
   private readonly rows = new FeatureRows();
 
   constructor({ keysMax }: FeaturesOptions) {
-    const { currencies } = this;
     const blocks = new Blocks();
-    const entities = () => new Entities({ keysMax, blocks, currencies });
-    this.cards = entities();
-    this.devices = entities();
-    this.terminals = entities();
+    this.facts = new CardFacts(blocks);
+    this.cards = new Entities({ keysMax, blocks, beside: this.facts });
+    this.devices = new Entities({ keysMax, blocks });
+    this.terminals = new Entities({ keysMax, blocks });
     this.cards.meets(this.terminals);
     this.devices.meets(this.cards);
     this.terminals.meets(this.cards);
-    this.facts = new CardFacts(blocks);
     this.labelled = new Keys(keysMax);
   }
 
@@ -134,9 +136,8 @@ export class Features {
 
   /** Forgets what is 28 days behind the watermark. */
   expire(watermarkMs: number): void {
-    const { cards, devices, terminals, facts } = this;
-    this.expired += cards.expire(watermarkMs, (card) => facts.clear(card));
-    this.expired += devices.expire(watermarkMs) + terminals.expire(watermarkMs);
+    const { cards, devices, terminals } = this;
+    this.expired += cards.expire(watermarkMs) + devices.expire(watermarkMs) + terminals.expire(watermarkMs);
     this.labelled.expire(watermarkMs, (place) => void (this.labels[place] = null));
   }
 
@@ -157,34 +158,42 @@ export class Features {
     return { cards: cards.keys.count, devices: devices.keys.count, terminals: terminals.keys.count, expired };
   }
 
-  snapshot(): unknown {
-    const { cards, devices, terminals, labelled, facts, expired } = this;
-    return {
-      ...{ cards: cards.snapshot(), devices: devices.snapshot(), terminals: terminals.snapshot(), expired },
-      cardFacts: cards.keys.map((card, key) => [key, { newestMs: cards.keys.newestMs(card), ...facts.snapshot(card) }]),
-      labels: labelled.map((place, key) => [key, this.labels[place]?.snapshot()]),
-    };
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const { cards, devices, terminals, labelled, facts, currencies, expired } = this;
+    // What is confirmed is another list when it changes.
+    const labels = labelled.map((place, key) => [key, this.labels[place]?.snapshot()] as const);
+    const plain: SavedPlain = { currencies: currencies.snapshot(), countries: facts.codes.snapshot(), expired };
+    return joined({
+      ...{ plain: beginPlain(plain), cards: cards.beginSnapshot(pieceBytes) },
+      ...{ devices: devices.beginSnapshot(pieceBytes), terminals: terminals.beginSnapshot(pieceBytes) },
+      labels: beginValues(labels, labelledPerPiece),
+    });
   }
 
   /** Into features that were folded nothing yet. */
   restore(state: unknown): void {
-    const saved = state as SavedFeatures;
-    this.cards.restore(saved.cards);
-    this.devices.restore(saved.devices);
-    this.terminals.restore(saved.terminals);
-    const factsOf = new Map(saved.cardFacts);
-    this.cards.keys.map((card, key) => {
-      this.facts.begin(card);
-      const facts = factsOf.get(key);
-      if (facts) this.facts.restore(card, facts);
-    });
-    for (const [key, labels] of saved.labels) {
+    const saved = split(state as SlicedState) as Record<SavedPart, SlicedState>;
+    const { currencies, countries, expired } = saved.plain.head as SavedPlain;
+    this.currencies.restore(currencies);
+    this.facts.codes.restore(countries);
+    const entities = ['cards', 'devices', 'terminals'] as const;
+    for (const name of entities) this[name].restoreKeys(saved[name]);
+    for (const name of entities) this[name].restoreRows(saved[name]);
+    for (const [key, labels] of valuesOf<readonly [string, SavedFraudLabels]>(saved.labels)) {
       const place = this.labelled.touch(key);
       this.labels[place] = new FraudLabels(labels);
       this.labelled.seen(place, labels.newestMs);
     }
-    this.expired = saved.expired;
+    this.expired = expired;
   }
+}
+
+type SavedPart = 'plain' | 'cards' | 'devices' | 'terminals' | 'labels';
+
+interface SavedPlain {
+  readonly currencies: readonly string[];
+  readonly countries: readonly string[];
+  readonly expired: number;
 }
 
 /** Folds what an entity sees of the payment, and writes what it then says. */
@@ -210,15 +219,6 @@ function tell(
     row[place + 3] = totals.maxMinor[level] as number;
     row[place + 4] = totals.distinct[level] as number;
   }
-}
-
-interface SavedFeatures {
-  readonly cards: readonly (readonly [string, SavedEntity])[];
-  readonly devices: readonly (readonly [string, SavedEntity])[];
-  readonly terminals: readonly (readonly [string, SavedEntity])[];
-  readonly cardFacts: readonly (readonly [string, SavedFacts])[];
-  readonly labels: readonly (readonly [string, SavedFraudLabels])[];
-  readonly expired: number;
 }
 
 /** In UTC. */

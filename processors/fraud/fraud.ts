@@ -8,8 +8,10 @@ import type { ListEntry, Rule, Thresholds } from '../../events/rule.ts';
 import { resultTopics, rulesTopic } from '../../events/topics.ts';
 import type { RecordBatch } from '../../sources/source.ts';
 import type { EntryContext, Output, Rejected, StreamBatch, StreamRecord } from '../../streams/batch.ts';
+import { atOnce, beginPlain, joined, split } from '../../streams/pieces.ts';
 import { RecordTime, type StageCore, stageOf } from '../../streams/stage.ts';
 import { refusal } from '../../streams/window-rows.ts';
+import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../../tasks/contract.ts';
 import type { Processor } from '../processor.ts';
 import { type AlertBody, Alerts } from './alerts.ts';
 import { DecisionOutput, DecisionWriter } from './decision-output.ts';
@@ -39,7 +41,7 @@ export function fraud(options: FraudOptions): Processor<FraudEvent> {
     inputs: ['payments', 'labels', rulesTopic],
     timelessInputs: [rulesTopic],
     eventTypes: ['payment', 'label', 'rule', 'thresholds', 'list-entry'],
-    stateShape: { features: 1, rules: 1, alerts: 1 },
+    stateShape: { features: 2, rules: 1, alerts: 1 },
     acceptsBehindMs,
     entryRecordsMax,
     create() {
@@ -153,21 +155,29 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
     return { ...this.counts, ...this.features.counters(), ...this.rules.counters(), ...this.alerts.counters() };
   }
 
-  snapshot(): unknown {
+  snapshot(): SlicedState {
+    return atOnce(this.beginSnapshot(snapshotPieceBytes));
+  }
+
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
     const { features, rules, alerts, counts } = this;
-    return { features: features.snapshot(), rules: rules.snapshot(), alerts: alerts.snapshot(), counts: { ...counts } };
+    return joined({
+      plain: beginPlain({ rules: rules.snapshot(), counts: { ...counts } }),
+      ...{ features: features.beginSnapshot(pieceBytes), alerts: alerts.beginSnapshot(pieceBytes) },
+    });
   }
 
   restore(state: unknown): void {
-    const saved = state as Readonly<Record<'features' | 'rules' | 'alerts', unknown>> & {
-      readonly counts: Readonly<Record<string, number>>;
-    };
-    this.features.restore(saved.features);
-    this.rules.restore(saved.rules);
-    this.alerts.restore(saved.alerts);
-    Object.assign(this.counts, saved.counts);
+    const { plain, features, alerts } = split(state as SlicedState) as Record<SavedPart, SlicedState>;
+    const { rules, counts } = plain.head as { readonly rules: unknown; readonly counts: object };
+    this.features.restore(features);
+    this.rules.restore(rules);
+    this.alerts.restore(alerts);
+    Object.assign(this.counts, counts);
   }
 }
+
+type SavedPart = 'plain' | 'features' | 'alerts';
 
 const alertOutput = (body: AlertBody): Output => ({
   topic: resultTopics.alerts,

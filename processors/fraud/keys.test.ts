@@ -37,7 +37,7 @@ test('keys come in the order of their last touch, whatever was forgotten between
         nowMs += days * day;
         keys.expire(nowMs, () => {});
         for (const [known, atMs] of model) if (atMs < nowMs - 28 * day) model.delete(known);
-        if (isReferred) keys.refer(key);
+        if (isReferred) keys.retain(keys.touch(key));
         keys.seen(keys.touch(key, hint), nowMs);
         model.delete(key);
         model.set(key, nowMs);

@@ -2,7 +2,9 @@
 // Guarantees: a key is kept for 28 days of event time after its last payment; a new one beyond the limit is refused, and none with state is
 // ever put out for it; a place is given to another only when nobody remembers its key any more.
 // Redelivery: the same calls leave the same keys, in the same order.
+import { beginNumbers, beginValues, bufferOf, joined, split, valuesOf } from '../../streams/pieces.ts';
 import { roomFor } from '../../streams/room-for.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 
 /** How long a key that is not seen again is remembered. */
 export const rememberedMs = 28 * 86_400_000;
@@ -10,6 +12,8 @@ export const rememberedMs = 28 * 86_400_000;
 const atFirst = 64;
 /** Hints that are looked at. */
 const hintsMax = 1 << 16;
+/** Bytes of a name, for the size of a piece. */
+const nameBytes = 24;
 
 export class Keys {
   private readonly keysMax: number;
@@ -32,6 +36,11 @@ export class Keys {
   /** Keys with state. */
   get count(): number {
     return this.live;
+  }
+
+  /** Places are below this. */
+  get placesEnd(): number {
+    return this.names.length;
   }
 
   /** False when the key has no state and there is no room for it. */
@@ -74,13 +83,7 @@ export class Keys {
     if (atMs > (this.newest[place] as number)) this.newest[place] = atMs;
   }
 
-  /** A place for the name alone, for who remembers it; to be let go by `release`. */
-  refer(key: string): number {
-    const place = this.placeOf.get(key) ?? this.name(key);
-    this.retain(place);
-    return place;
-  }
-
+  /** To be let go by `release`. */
   retain(place: number): void {
     this.referred[place] = (this.referred[place] as number) + 1;
   }
@@ -104,6 +107,35 @@ export class Keys {
       expired += 1;
     }
     return expired;
+  }
+
+  /** Which keys there are at which places, and in which order; it says as well who of them has state. */
+  beginSnapshot(pieceBytes: number): { readonly begun: BegunSnapshot; readonly hasState: (place: number) => boolean } {
+    // Copied as they are, for that is a matter of a millisecond.
+    const names = this.names.slice();
+    const ring = this.ring.slice(0, 2 * names.length);
+    const begun = joined({
+      names: beginValues(names, Math.ceil(pieceBytes / nameBytes)),
+      ring: beginNumbers(ring, pieceBytes),
+      unused: beginNumbers(Int32Array.from(this.unused), pieceBytes),
+    });
+    return { begun, hasState: (place) => place > 0 && ring[2 * place] !== -1 };
+  }
+
+  /** Into keys that are none. When each was seen last, and who refers to it, is told by `seen` and `retain`. */
+  restore(state: SlicedState): void {
+    const { names, ring, unused } = split(state) as Record<'names' | 'ring' | 'unused', SlicedState>;
+    const none = new Set(new Int32Array(bufferOf(unused.pieces)));
+    for (const [place, name] of valuesOf<string>(names).entries()) {
+      this.names[place] = name;
+      if (place > 0 && !none.has(place)) this.placeOf.set(name, place);
+    }
+    for (const place of none) this.unused.push(place);
+    this.ring = roomFor(this.ring, 2 * this.names.length);
+    this.ring.set(new Int32Array(bufferOf(ring.pieces)));
+    this.referred = roomFor(this.referred, this.names.length);
+    this.newest = roomFor(this.newest, this.names.length).fill(-Infinity);
+    for (let place = 1; place < this.names.length; place++) if (this.ring[2 * place] !== -1) this.live += 1;
   }
 
   /** Of all keys with state, the longest unseen first: the order is part of the state. */

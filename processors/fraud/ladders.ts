@@ -1,9 +1,9 @@
 // The trailing sums of many keys, each by currency, over several windows at once. Each window has tiles of a sixtieth of its size.
 // Guarantees: what is read is exact for whole tiles.
 // Redelivery: knows no ids; duplicates were dropped before.
+import type { NumberReader, NumberRow } from '../../streams/number-row.ts';
 import { roomFor } from '../../streams/room-for.ts';
 import type { Seen } from './ahead.ts';
-import type { Codes } from './codes.ts';
 import { type Blocks, NumberLists } from './number-lists.ts';
 import { type Edges, featureLevels, level28d, levelCount, tilesMs, type Totals } from './windows.ts';
 
@@ -15,7 +15,6 @@ const none = 0;
 
 /** A ladder is a number, and the first of its key stands for all of them: one a currency, in a line. 0: there is none. */
 export class Ladders {
-  private readonly currencies: Codes;
   /** Time and amount of each payment, by time, as long as there are few; then the tiles hold them. */
   private readonly singles: NumberLists;
   /** Of each window its tiles, oldest first, flat. */
@@ -24,9 +23,8 @@ export class Ladders {
   private facts = new Int32Array(2 * singlesMax);
   private readonly unused: number[] = [];
 
-  constructor(blocks: Blocks, currencies: Codes) {
+  constructor(blocks: Blocks) {
     this.singles = new NumberLists(blocks, 2);
-    this.currencies = currencies;
   }
 
   /** Returns the first ladder of the key, which is a new one where it had none. `edges`: as of the watermark. */
@@ -91,28 +89,38 @@ export class Ladders {
     }
   }
 
-  /** Tiles, whether it has them or not: the same payments give the same, `edges` being those of the last `expire`. */
-  snapshot(first: number, edges: Edges): SavedLadder[] {
-    const saved: SavedLadder[] = [];
+  /** How many ladders; of each its currency, how many levels of tiles it has (none: single payments), and what it holds. */
+  write(first: number, into: NumberRow): void {
+    let count = 0;
+    for (let ladder = first; ladder !== none; ladder = this.facts[2 * ladder + 1] as number) count += 1;
+    into.put(count);
     for (let ladder = first; ladder !== none; ladder = this.facts[2 * ladder + 1] as number) {
-      const known = this.tiles[ladder];
-      const tiles = known ?? this.tilesOf(ladder);
-      expireTiles(tiles, edges);
-      saved.push([this.currencies.textOf(this.facts[2 * ladder] as number), tiles]);
+      const tiles = this.tiles[ladder] as number[][] | null;
+      into.put(this.facts[2 * ladder] as number);
+      into.put(tiles === null ? 0 : levelCount);
+      if (tiles === null) this.singles.write(ladder, into);
+      else
+        for (const level of tiles) {
+          into.put(level.length);
+          into.putAll(level);
+        }
     }
-    return saved;
   }
 
   /** Returns the first of them. */
-  restore(saved: readonly SavedLadder[]): number {
-    let next = none;
-    for (const [currency, tiles] of saved.toReversed()) {
-      const ladder = this.create(this.currencies.codeOf(currency));
-      this.tiles[ladder] = tiles.map((level) => [...level]);
-      this.facts[2 * ladder + 1] = next;
-      next = ladder;
+  restore(from: NumberReader): number {
+    let first = none;
+    let last = none;
+    for (let left = from.take(); left > 0; left--) {
+      const ladder = this.create(from.take());
+      if (last === none) first = ladder;
+      else this.facts[2 * last + 1] = ladder;
+      last = ladder;
+      const levels = from.take();
+      if (levels === 0) this.singles.read(ladder, from);
+      else this.tiles[ladder] = Array.from({ length: levels }, () => [...from.takeAll(from.take())]);
     }
-    return next;
+    return first;
   }
 
   private create(currency: number): number {
@@ -192,8 +200,6 @@ export class Ladders {
     return tiles;
   }
 }
-
-export type SavedLadder = readonly [currency: string, levels: readonly (readonly number[])[]];
 
 function readTiles(levels: readonly number[][], { firstTile }: Edges, into: Totals, isAsked: boolean): void {
   for (let level = 0; level < featureLevels; level++) {

@@ -1,6 +1,7 @@
 // Lists of numbers of many entities in shared blocks of memory: as arrays and objects of their own they are most of what the collector
 // marks and copies, and each is one more place to wait for. Guarantees: a list keeps its order; what is given back is used again.
 // Redelivery: the same calls leave the same lists.
+import type { NumberReader, NumberRow } from '../../streams/number-row.ts';
 import { roomFor } from '../../streams/room-for.ts';
 
 /** Numbers a page; what is larger has a page of its own. */
@@ -97,6 +98,23 @@ export class NumberLists {
     const of = list * stride;
     if (facts[of + 2] !== 0) this.blocks.give(facts[of] as number, facts[of + 2] as number);
     facts.fill(0, of, of + stride);
+  }
+
+  /** How many items, and these. */
+  write(list: number, into: NumberRow): void {
+    const count = this.count(list);
+    const from = this.from(list);
+    into.put(count);
+    into.putAll(this.page(list), from, from + count * this.width);
+  }
+
+  /** Into a list that is empty. */
+  read(list: number, from: NumberReader): void {
+    const count = from.take();
+    for (let i = 0; i < count; i++) {
+      const at = this.append(list);
+      this.page(list).set(from.takeAll(this.width), at);
+    }
   }
 
   private grow(of: number, bits: number): void {

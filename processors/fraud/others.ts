@@ -1,6 +1,7 @@
 // The other sides of payments: the terminals of a card, the cards of a device or terminal, and when each was last seen.
 // Guarantees: the newest 200 by when they were folded; how many were seen since a time is exact for those.
 // Redelivery: the same calls leave the same state.
+import type { NumberReader, NumberRow } from '../../streams/number-row.ts';
 import { type Blocks, NumberLists } from './number-lists.ts';
 import { type Edges, featureLevels, type Totals } from './windows.ts';
 
@@ -107,9 +108,11 @@ export class Others {
     this.lists.clear(entity);
   }
 
-  snapshot(entity: number, nameOf: (other: number) => string): readonly (readonly [other: string, lastMs: number])[] {
-    const page = this.lists.page(entity);
-    const from = this.lists.from(entity);
-    return this.placesOf(entity).map((other, i) => [nameOf(other), page[from + i * width + 1] as number] as const);
+  write(entity: number, into: NumberRow): void {
+    this.lists.write(entity, into);
+  }
+
+  restore(entity: number, from: NumberReader): void {
+    this.lists.read(entity, from);
   }
 }

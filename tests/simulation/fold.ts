@@ -9,10 +9,11 @@ import { max } from '../../streams/aggregates/extremes.ts';
 import { sum } from '../../streams/aggregates/sum.ts';
 import type { TimedEvent } from '../../streams/batch.ts';
 import type { Decoded } from '../../streams/ingest.ts';
+import { atOnce, beginParts, type Part, restoreParts } from '../../streams/pieces.ts';
 import { viewsShape } from '../../streams/view.ts';
 import type { View } from '../../streams/view.ts';
 import { windowed } from '../../streams/windowed.ts';
-import type { Fold, FoldEntry, FoldOutput } from '../../tasks/contract.ts';
+import { type Fold, type FoldEntry, type FoldOutput, snapshotPieceBytes } from '../../tasks/contract.ts';
 import { valueAt } from '../../tasks/range.ts';
 
 /** An input record of the simulation. */
@@ -84,6 +85,11 @@ export function createSimFold(
   });
   let chain = 0;
   let made = 0;
+  const hashes: Part = {
+    snapshot: () => ({ chain, made }),
+    restore: (state) => void ({ chain, made } = state as { chain: number; made: number }),
+  };
+  const parts = { hashes, inner };
   return {
     ...inner,
     fold(entry) {
@@ -93,12 +99,9 @@ export function createSimFold(
       onEntry(entry, chain, made);
       return outputs;
     },
-    snapshot: () => ({ chain, made, inner: inner.snapshot() }),
-    restore(state) {
-      const saved = state as { readonly chain: number; readonly made: number; readonly inner: unknown };
-      ({ chain, made } = saved);
-      inner.restore(saved.inner);
-    },
+    snapshot: () => atOnce(beginParts(parts, snapshotPieceBytes)),
+    beginSnapshot: (pieceBytes) => beginParts(parts, pieceBytes),
+    restore: (state) => restoreParts(parts, state),
   };
 }
 

@@ -60,6 +60,8 @@ const tuning = {
   starvedWaitMs: 30,
   partitionCheckMs: 400,
   snapshotEveryMs: 300,
+  // So that crashes fall between the pieces of one.
+  snapshotPieceBytes: 64,
   clockSkewMaxMs: null,
 };
 
