@@ -126,8 +126,8 @@ export class Alerts {
     return told;
   }
 
-  private close({ cardId, place }: OpenAlert): void {
-    this.slices.beforeChange(place);
+  /** It never changes again: a snapshot that is under way has it still. */
+  private close({ cardId }: OpenAlert): void {
     this.open.delete(cardId);
     this.changed.delete(cardId);
   }
