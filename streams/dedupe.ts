@@ -4,10 +4,12 @@
 // Redelivery: this is what makes a producer's repetition harmless. Where the entry is read again, nothing is a duplicate,
 // because the state is the one before it.
 import type { RecordBatch } from '../sources/source.ts';
+import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../tasks/contract.ts';
 import type { Rejected, StreamBatch, TimedEvent } from './batch.ts';
 import { filterBatch } from './filter.ts';
 import { type Hash128, murmur128, murmur128Ascii } from './murmur.ts';
-import { SeenIds, type SeenIdsState } from './seen-ids.ts';
+import { beginPlain, joined, split, atOnce } from './pieces.ts';
+import { SeenIds } from './seen-ids.ts';
 import { RecordTime, type Stage, stageOf } from './stage.ts';
 
 export interface DedupeOptions {
@@ -152,14 +154,18 @@ class Dedupe<E extends TimedEvent> {
     this.seed = seed;
   }
 
-  snapshot(): unknown {
-    return { seen: this.seen.snapshot(), duplicates: this.duplicates };
+  snapshot(): SlicedState {
+    return atOnce(this.beginSnapshot(snapshotPieceBytes));
+  }
+
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return joined({ duplicates: beginPlain(this.duplicates), seen: this.seen.beginSnapshot(pieceBytes) });
   }
 
   restore(state: unknown): void {
-    const { seen, duplicates } = state as { readonly seen: SeenIdsState; readonly duplicates: number };
+    const { seen, duplicates } = split(state as SlicedState) as Record<'seen' | 'duplicates', SlicedState>;
     this.seen.restore(seen);
-    this.duplicates = duplicates;
+    this.duplicates = duplicates.head as number;
   }
 
   counters(): Readonly<Record<string, number>> {

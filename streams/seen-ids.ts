@@ -1,3 +1,7 @@
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
+import { bufferOf } from './pieces.ts';
+import { packedWidth, SeenSlices } from './seen-slices.ts';
+
 /**
  * Which ids were seen, as 128-bit hashes, each with the minute of event time that it belongs to. They stand one behind the other in
  * the order in which they came (20 bytes an id), and an open-addressing table finds them: a byte of the hash for each slot, and beside it
@@ -5,14 +9,6 @@
  * written without being read first. Minutes expire as a whole: their ids count as absent at once, and are swept when the rows are
  * full, so expiry costs O(1) an id. What it answers depends only on the calls made, never on the layout.
  */
-export interface SeenIdsState {
-  /** Four words an id. */
-  readonly hashes: Int32Array;
-  /** Minute of each id. */
-  readonly minutes: Int32Array;
-  readonly oldestMinute: number;
-}
-
 const FORGOTTEN = -0x80000000;
 const EVERYTHING = FORGOTTEN + 1;
 const ROWS_MIN = 1024;
@@ -23,8 +19,8 @@ const SLOTS_PER_ROW = 5 / 3;
 
 export class SeenIds {
   private rows = ROWS_MIN;
-  private hashes = new Int32Array(ROWS_MIN * 4);
-  private minutes = new Int32Array(ROWS_MIN);
+  hashes = new Int32Array(ROWS_MIN * 4);
+  minutes = new Int32Array(ROWS_MIN);
   /** Rows that are taken, by expired and forgotten ids as well. */
   private used = 0;
   /** Of each slot a byte of the hash; 0: nobody's. */
@@ -36,6 +32,7 @@ export class SeenIds {
   private lastMinute = EVERYTHING;
   private ofLastMinute = { count: 0 };
   private oldestMinute = EVERYTHING;
+  private readonly slices = new SeenSlices();
 
   constructor() {
     this.tabulate();
@@ -65,7 +62,9 @@ export class SeenIds {
   forget(hash: Int32Array): void {
     const row = this.find(hash);
     if (row < 0) return;
-    this.countOf(this.minutes[row] as number).count--;
+    const minute = this.minutes[row] as number;
+    this.slices.beforeForget(row, minute);
+    this.countOf(minute).count--;
     this.minutes[row] = FORGOTTEN;
     this.live--;
   }
@@ -83,25 +82,26 @@ export class SeenIds {
   }
 
   /** The live ids, compact. */
-  snapshot(): SeenIdsState {
-    const hashes = new Int32Array(this.live * 4);
-    const minutes = new Int32Array(this.live);
-    let to = 0;
-    for (let row = 0; row < this.used; row++) {
-      const minute = this.minutes[row] as number;
-      if (minute < this.oldestMinute) continue;
-      for (let word = 0; word < 4; word++) hashes[to * 4 + word] = this.hashes[row * 4 + word] as number;
-      minutes[to++] = minute;
-    }
-    return { hashes, minutes, oldestMinute: this.oldestMinute };
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const { used, oldestMinute } = this;
+    return this.slices.begin({ rows: () => this, used, oldestMinute, pieceBytes });
   }
 
-  restore({ hashes, minutes, oldestMinute }: SeenIdsState): void {
-    this.oldestMinute = oldestMinute;
+  restore({ head, pieces }: SlicedState): void {
+    const packed = new Int32Array(bufferOf(pieces));
+    const count = packed.length / packedWidth;
+    const hashes = new Int32Array(4 * count);
+    const minutes = new Int32Array(count);
+    for (let row = 0; row < count; row++) {
+      const from = row * packedWidth;
+      for (let word = 0; word < 4; word++) hashes[row * 4 + word] = packed[from + word] as number;
+      minutes[row] = packed[from + 4] as number;
+    }
+    this.oldestMinute = head as number;
     this.lastMinute = EVERYTHING;
     this.liveOfMinute = new Map();
     for (const minute of minutes) this.countOf(minute).count++;
-    this.live = minutes.length;
+    this.live = count;
     this.resize(hashes, minutes);
     this.tabulate();
   }
@@ -140,6 +140,7 @@ export class SeenIds {
 
   /** Lets go of what has expired, and grows or shrinks to what is left. */
   private sweep(): void {
+    this.slices.beforeSweep();
     const { hashes, minutes } = this;
     let to = 0;
     for (let row = 0; row < this.used; row++) {

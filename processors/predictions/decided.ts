@@ -4,7 +4,9 @@
 // Redelivery: what was seen changes nothing, however often it comes.
 import type { DecisionMade } from '../../events/decision-made.ts';
 import { type Hash128, murmur128 } from '../../streams/murmur.ts';
-import { SeenIds, type SeenIdsState } from '../../streams/seen-ids.ts';
+import { beginPlain, joined, split } from '../../streams/pieces.ts';
+import { SeenIds } from '../../streams/seen-ids.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 
 /** How a decision changes its minute: `count` more payments are decided, `declined` more (or fewer) of them declined. */
 export interface DecidedChange {
@@ -59,23 +61,28 @@ export class Decided {
     return this.declined.size + this.others.size;
   }
 
-  snapshot(): unknown {
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
     const { declined, others, newest, pipelineVersion } = this;
-    return { declined: declined.snapshot(), others: others.snapshot(), newest: [...newest], pipelineVersion };
+    const plain: SavedPlain = { newest: [...newest], pipelineVersion };
+    return joined({
+      plain: beginPlain(plain),
+      ...{ declined: declined.beginSnapshot(pieceBytes), others: others.beginSnapshot(pieceBytes) },
+    });
   }
 
-  restore(state: unknown): void {
-    const saved = state as {
-      readonly declined: SeenIdsState;
-      readonly others: SeenIdsState;
-      readonly newest: readonly (readonly [string, readonly [string, number]])[];
-      readonly pipelineVersion: number;
-    };
-    this.declined.restore(saved.declined);
-    this.others.restore(saved.others);
-    for (const [producer, at] of saved.newest) this.newest.set(producer, at);
-    this.pipelineVersion = saved.pipelineVersion;
+  restore(state: SlicedState): void {
+    const { plain, declined, others } = split(state) as Record<'plain' | 'declined' | 'others', SlicedState>;
+    const { newest, pipelineVersion } = plain.head as SavedPlain;
+    this.declined.restore(declined);
+    this.others.restore(others);
+    for (const [producer, at] of newest) this.newest.set(producer, at);
+    this.pipelineVersion = pipelineVersion;
   }
+}
+
+interface SavedPlain {
+  readonly newest: readonly (readonly [string, readonly [string, number]])[];
+  readonly pipelineVersion: number;
 }
 
 /** Decimal texts without leading zeros: the longer is the larger. */

@@ -7,7 +7,9 @@ import type { DecisionMade } from '../../events/decision-made.ts';
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { Output, StreamBatch, StreamRecord } from '../../streams/batch.ts';
+import { atOnce, beginPlain, joined, split } from '../../streams/pieces.ts';
 import { stageOf } from '../../streams/stage.ts';
+import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../../tasks/contract.ts';
 import type { Processor } from '../processor.ts';
 import { Decided } from './decided.ts';
 import { DecisionClock } from './decision-clock.ts';
@@ -203,25 +205,37 @@ class Predictions {
     };
   }
 
-  snapshot(): unknown {
+  snapshot(): SlicedState {
+    return atOnce(this.beginSnapshot(snapshotPieceBytes));
+  }
+
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
     const { payments, decisions, decided, clock, alerts, counts } = this;
-    return {
-      ...{ payments: payments.snapshot(), decisions: decisions.snapshot(), decided: decided.snapshot() },
+    const plain: SavedPlain = {
+      ...{ payments: payments.snapshot(), decisions: decisions.snapshot() },
       ...{ clock: clock.snapshot(), alerts: alerts.snapshot(), counts: { ...counts } },
     };
+    return joined({ plain: beginPlain(plain), decided: decided.beginSnapshot(pieceBytes) });
   }
 
   restore(state: unknown): void {
-    const saved = state as Readonly<Record<'payments' | 'decisions' | 'decided' | 'clock' | 'alerts', unknown>> & {
-      readonly counts: Readonly<Record<string, number>>;
-    };
+    const { plain, decided } = split(state as SlicedState) as Record<'plain' | 'decided', SlicedState>;
+    const saved = plain.head as SavedPlain;
     this.payments.restore(saved.payments, metricOf);
     this.decisions.restore(saved.decisions, metricOf);
-    this.decided.restore(saved.decided);
+    this.decided.restore(decided);
     this.clock.restore(saved.clock);
     this.alerts.restore(saved.alerts);
     Object.assign(this.counts, saved.counts);
   }
+}
+
+interface SavedPlain {
+  readonly payments: unknown;
+  readonly decisions: unknown;
+  readonly clock: unknown;
+  readonly alerts: unknown;
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 const paymentNames = (place: string, currency: string) =>

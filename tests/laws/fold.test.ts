@@ -5,7 +5,8 @@ import { law } from './law.ts';
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import { EntryLog, type LoggedEntry, type LoggedRecord } from '../../streams/entry-log.ts';
-import type { Fold, FoldEntry, FoldOutput } from '../../tasks/contract.ts';
+import { split } from '../../streams/pieces.ts';
+import type { Fold, FoldEntry, FoldOutput, SlicedState } from '../../tasks/contract.ts';
 import {
   type RevenueCase,
   T0,
@@ -132,7 +133,7 @@ const copyOf = (fold: Fold, options: RevenueCase): Fold => {
 
 /** The state without the table of ids, whose layout (and nothing else) depends on its history. */
 const withoutIds = (state: unknown): unknown => {
-  const { unique: _, ...rest } = packr.unpack(packr.pack(state)) as Record<string, unknown>;
+  const { unique: _, ...rest } = split(packr.unpack(packr.pack(state)) as SlicedState);
   return rest;
 };
 
