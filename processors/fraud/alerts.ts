@@ -51,7 +51,7 @@ const reasonsMax = 10;
 const shownPaymentsMax = 20;
 /** Bytes of an alert and of a card's name, for the size of a piece. */
 const alertBytes = 512;
-const nameBytes = 24;
+const nameBytes = 96;
 const severities = ['low', 'medium', 'high'] as const;
 
 export class Alerts {

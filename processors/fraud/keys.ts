@@ -12,8 +12,8 @@ export const rememberedMs = 28 * 86_400_000;
 const atFirst = 64;
 /** Hints that are looked at. */
 const hintsMax = 1 << 16;
-/** Bytes of a name, for the size of a piece. */
-const nameBytes = 24;
+/** A name, for the size of a piece: text takes longer than numbers of as many bytes. */
+const nameBytes = 96;
 
 export class Keys {
   private readonly keysMax: number;
