@@ -165,7 +165,7 @@ async function saveAndRestore(fold: Fold): Promise<{ readonly saved: Speed; read
       ...{ codec: snapshotCodec, pipeline, version, stateHash, shard: 0, orderOffset: '1', lastRecordId: '' },
       ...{ judge: emptyJudgeState, fold: fold.snapshot(), counters: noCounters },
     });
-    const { name } = await store.save(id, bytes);
+    const { name } = await store.save(id, [bytes]);
     const saved = speedOf(bytes.length, savingMs);
     const fresh = createFold();
     const restoringMs = performance.now();
