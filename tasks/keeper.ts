@@ -52,7 +52,7 @@ const pieceEveryMs = 4;
 const marksMax = 4;
 
 export function createKeeper(options: KeeperOptions): Keeper {
-  const { replica, outputs, store, failpoint, clock } = options;
+  const { replica, outputs, clock } = options;
   /** Not all of it is packed. */
   let begun: Captured | null = null;
   let captured: Captured | null = null;
@@ -81,28 +81,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const finishMark = (): void => {
     while (begun?.label !== undefined) pack(packedMs);
   };
-  const save = async ({ orderOffset, epoch, encoding, label }: Captured): Promise<void> => {
-    const { pipeline, version, stateHash } = replica.fold();
-    const { pieces } = encoding;
-    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
-    try {
-      await failpoint('mid-snapshot');
-      const id = { pipeline, version, stateHash, epoch, shard: options.shard, orderOffset };
-      await store.save(label === undefined ? id : { ...id, label }, pieces);
-      if (label === undefined) savedOffset = orderOffset;
-      options.onSaved('saved', bytes);
-      await failpoint('after-snapshot');
-    } catch (error) {
-      options.onSaved('failed', bytes);
-      options.logger.warn(
-        { err: error, orderOffset: orderOffset.toString() },
-        'snapshot not saved, the ones before it stay',
-      );
-    }
-  };
-  const isWorthIt = (): boolean => {
-    const { entries, records } = replica.counters();
-    return records > last.records || entries - last.entries >= emptyEntriesMax;
+  const save = async (taken: Captured): Promise<void> => {
+    if ((await isSaved(options, taken)) && taken.label === undefined) savedOffset = taken.orderOffset;
   };
   const saveIfAcked = (): void => {
     const first = marked[0] ?? captured;
@@ -115,7 +95,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   return {
     tick(nowMs) {
       const isDue = nowMs - beganMs >= options.everyMs;
-      if (isDue && !begun && !captured && !saving && isWorthIt()) begin(nowMs);
+      if (isDue && !begun && !captured && !saving && isWorthIt(last, replica.counters())) begin(nowMs);
       else if (nowMs - packedMs >= pieceEveryMs) pack(nowMs);
       saveIfAcked();
       return begun ? pieceEveryMs : Infinity;
@@ -130,8 +110,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
       while (saving && !isOver()) await clock.sleep(5);
       if (isOver() || !replica.judgeState().genesis) return;
       finishMark();
-      const isSaved = replica.nextOffset() === savedOffset;
-      if (!isSaved && begun?.orderOffset !== replica.nextOffset()) begin(clock.nowMs());
+      const orderOffset = replica.nextOffset();
+      if (orderOffset !== savedOffset && begun?.orderOffset !== orderOffset) begin(clock.nowMs());
       while ((begun || captured || saving || marked.length > 0) && !isOver() && !outputs.failure()) {
         pack(clock.nowMs());
         saveIfAcked();
@@ -139,4 +119,32 @@ export function createKeeper(options: KeeperOptions): Keeper {
       }
     },
   };
+}
+
+/** Whether so much was folded since. */
+const isWorthIt = (last: TaskCounters, { entries, records }: TaskCounters): boolean =>
+  records > last.records || entries - last.entries >= emptyEntriesMax;
+
+/** False: it could not be. */
+async function isSaved(options: KeeperOptions, taken: Captured): Promise<boolean> {
+  const { store, shard, failpoint } = options;
+  const { orderOffset, epoch, label } = taken;
+  const { pipeline, version, stateHash } = options.replica.fold();
+  const { pieces } = taken.encoding;
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  try {
+    await failpoint('mid-snapshot');
+    const id = { pipeline, version, stateHash, epoch, shard, orderOffset };
+    await store.save(label === undefined ? id : { ...id, label }, pieces);
+    options.onSaved('saved', bytes);
+    await failpoint('after-snapshot');
+    return true;
+  } catch (error) {
+    options.onSaved('failed', bytes);
+    options.logger.warn(
+      { err: error, orderOffset: orderOffset.toString() },
+      'snapshot not saved, the ones before it stay',
+    );
+    return false;
+  }
 }

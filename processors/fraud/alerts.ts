@@ -70,7 +70,7 @@ export class Alerts {
   /** To be called first with each entry: ends what has cooled down. */
   begin(clockMs: number): readonly AlertBody[] {
     const ended: AlertBody[] = [];
-    for (const [cardId, alert] of this.open) {
+    for (const alert of this.open.values()) {
       if (clockMs < alert.lastHitClockMs + this.options.coolDownMs) break;
       this.close(alert);
       ended.push(bodyOf(alert, 'resolved', clockMs));
@@ -159,7 +159,7 @@ export class Alerts {
 type SavedAlert = Omit<OpenAlert, 'place'>;
 
 /** A copy. */
-const savedOf = ({ place: _, ...alert }: OpenAlert): SavedAlert => ({
+const savedOf = ({ place: _place, ...alert }: OpenAlert): SavedAlert => ({
   ...alert,
   reasons: [...alert.reasons],
   payments: [...alert.payments],
