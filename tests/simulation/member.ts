@@ -61,7 +61,7 @@ const tuning = {
   partitionCheckMs: 400,
   snapshotEveryMs: 300,
   // So that crashes fall between the pieces of one.
-  snapshotPieceBytes: 64,
+  snapshotPieceBytes: 1_000,
   clockSkewMaxMs: null,
 };
 
