@@ -10,7 +10,7 @@ import { openKafka } from '../../kafka/open.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
 import { EntryLog, type LoggedRecord } from '../../streams/entry-log.ts';
-import type { Fold, FoldEntry } from '../../tasks/contract.ts';
+import type { Fold, FoldEntry, FoldOutput } from '../../tasks/contract.ts';
 import { createTaskService } from '../../tasks/service.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -81,10 +81,11 @@ async function runFold(): Promise<FraudMeasured> {
   for (const entry of all) {
     const outputs = fold.fold(entry);
     decisions += outputs.length;
-    for (const { value } of outputs) bytes += value.length;
+    for (const output of outputs) bytes += bytesOf(output);
     for (const batch of entry.batches) done += batch.count;
     meter.done(done);
-    // As a task does: others have their turn between two entries.
+    // As a task does: outputs are released once they are acknowledged, and others have their turn between two entries.
+    for (const output of outputs) output.release?.();
     await new Promise(setImmediate);
   }
   const counters = fold.counters();
@@ -132,7 +133,7 @@ async function runTask(): Promise<FraudMeasured> {
       if (entry.batches.some(({ topic }) => topic === 'payments')) meter.begin();
       const outputs = of.fold(entry);
       decisions += outputs.length;
-      for (const { value } of outputs) bytes += value.length;
+      for (const output of outputs) bytes += bytesOf(output);
       for (const batch of entry.batches) done += batch.count;
       meter.done(done);
       return outputs;
@@ -168,6 +169,12 @@ async function runTask(): Promise<FraudMeasured> {
   }
   const counters = checked(fold?.counters() ?? {});
   return { ...meter.end(), decisions, bytesPerDecision: Math.round(bytes / decisions), counters };
+}
+
+/** Without a view of them, as a task. */
+function bytesOf(output: FoldOutput): number {
+  const { start, end } = output;
+  return start === undefined || end === undefined ? output.value.length : end - start;
 }
 
 /** What is not decided would be counted as fast. */
