@@ -11,6 +11,8 @@ const loopBytes = 48;
 const numberBytes = 32;
 const encoder = new TextEncoder();
 const wordBytes = 8;
+/** Words of a name that are written without a loop. */
+const wordsLeast = 4;
 /** `null` as one little-endian word. */
 const nullWord = 0x6c_6c_75_6e;
 const trueWord = 0x65_75_72_74;
@@ -61,10 +63,14 @@ export class JsonBytes {
     let lastNumber = Number.NaN;
     let lastFrom = 0;
     let lastEnd = 0;
-    for (let place = 0, word = 0; place < lengths.length; place++) {
+    for (let place = 0, word = 0; place < lengths.length; place++, word += wordsEach) {
       // Eight bytes at a time; what is too much at the end of a name is written over.
-      for (let to = at, end = word + wordsEach; word < end; word++, to += wordBytes)
-        view.setFloat64(to, words[word] as number, true);
+      view.setFloat64(at, words[word] as number, true);
+      view.setFloat64(at + wordBytes, words[word + 1] as number, true);
+      view.setFloat64(at + 2 * wordBytes, words[word + 2] as number, true);
+      view.setFloat64(at + 3 * wordBytes, words[word + 3] as number, true);
+      for (let more = wordsLeast; more < wordsEach; more++)
+        view.setFloat64(at + more * wordBytes, words[word + more] as number, true);
       at += lengths[place] as number;
       const value = values[place] as number;
       const whole = value | 0;
@@ -72,7 +78,8 @@ export class JsonBytes {
       else if (whole === value && whole >= 0) at = putWhole(view, at, whole);
       else if (value === lastNumber) {
         // Neighbours are often the same, and digits are dear.
-        for (let i = lastFrom; i < lastEnd; i++) bytes[at++] = bytes[i] as number;
+        for (let i = 0; i < lastEnd - lastFrom; i += 4) view.setInt32(at + i, view.getInt32(lastFrom + i, true), true);
+        at += lastEnd - lastFrom;
       } else if (Number.isFinite(value)) {
         lastNumber = value;
         lastFrom = at;
@@ -225,7 +232,7 @@ export interface FieldNames {
 /** Names of at most 200 characters below 128. */
 export function fieldNames(names: readonly string[], isFlag: (name: string) => boolean): FieldNames {
   const texts = names.map((name, i) => `${i === 0 ? '' : ','}${JSON.stringify(name)}:`);
-  const wordsEach = Math.ceil(Math.max(...texts.map((text) => text.length)) / wordBytes);
+  const wordsEach = Math.max(wordsLeast, ...texts.map((text) => Math.ceil(text.length / wordBytes)));
   return {
     words: Float64Array.from(texts.flatMap((text) => [...fixedText(text.padEnd(wordsEach * wordBytes)).words])),
     ...{ wordsEach, lengths: Uint8Array.from(texts, (text) => text.length) },
