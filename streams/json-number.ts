@@ -28,10 +28,17 @@ const doubt = 1e-4;
 const point = 0x2e;
 const zero = 0x30;
 
-/** Of the number at hand the decimals of its fraction, in two halves, the third part of the smallest numbers, and what is beyond them, below 1. */
-const decimals = { first: 0, second: 0, third: 0, beyond: 0.5 };
-/** How far they are above a multiple of a power of ten, and below the next one. */
-const off = { down: 0.5, up: 0.5 };
+/** Of the number at hand the decimals of its fraction, in two halves, and the third part of the smallest numbers. */
+const decimals = { first: 0, second: 0, third: 0 };
+/**
+ * Of the number at hand its fraction, what is beyond its decimals (below 1), and how far these are above a multiple of a power of ten and
+ * below the next one: as arguments or fields each would be an object.
+ */
+const doubles = new Float64Array(4);
+const fractionAt = 0;
+const beyondAt = 1;
+const downAt = 2;
+const upAt = 3;
 
 /**
  * Writes number `i` of `values`, which is finite and not whole, at `at`; needs room for 32 bytes. Returns where it ends. A double as an
@@ -45,21 +52,25 @@ export function putFraction(view: DataView, at: number, values: ArrayLike<number
   if (isShort) return putThousandths(view, at, thousand | 0);
   const whole = value | 0;
   const isSmall = value < mostOfEighteen;
-  split(value - whole, isSmall);
-  const e = whole > 0 ? 38 - Math.clz32(whole) : lastBelow(value);
+  doubles[fractionAt] = value - whole;
+  split(isSmall);
+  const e = whole > 0 ? 38 - Math.clz32(whole) : lastBelow();
   const reach = reachFrom[e] as number;
   let power = surePower[e] as number;
   measure(power, isSmall);
-  let { down, up } = off;
+  let down = doubles[downAt] as number;
+  let up = doubles[upAt] as number;
   const highest = isSmall ? 2 * halfDigits + thirdDigits : 2 * halfDigits;
   for (let next = power + 1; next < highest; next++) {
     measure(next, isSmall);
-    const nearest = off.down < off.up ? off.down : off.up;
+    const nextDown = doubles[downAt] as number;
+    const nextUp = doubles[upAt] as number;
+    const nearest = nextDown < nextUp ? nextDown : nextUp;
     if (Math.abs(nearest - reach) < doubt) return putText(view, at, String(value));
     if (nearest > reach) break;
     power = next;
-    down = off.down;
-    up = off.up;
+    down = nextDown;
+    up = nextUp;
   }
   if (Math.abs(down - up) < doubt) return putText(view, at, String(value));
   const more = up < down ? 1 : 0;
@@ -69,14 +80,16 @@ export function putFraction(view: DataView, at: number, values: ArrayLike<number
 }
 
 /** The place of a number below 1 in `reachFrom`. */
-function lastBelow(value: number): number {
+function lastBelow(): number {
+  const value = doubles[fractionAt] as number;
   let e = 6;
   for (let bound = mostOfEighteen; value < bound; bound /= 2) e -= 1;
   return e;
 }
 
 /** The products are exact, because their factors have few bits. */
-function split(fraction: number, isSmall: boolean): void {
+function split(isSmall: boolean): void {
+  const fraction = doubles[fractionAt] as number;
   const upper = Math.floor(fraction * 0x4000000) / 0x4000000;
   const first = upper * halfUnits;
   const rest = first - Math.floor(first) + (fraction - upper) * halfUnits;
@@ -88,28 +101,31 @@ function split(fraction: number, isSmall: boolean): void {
   const beyond = second - Math.floor(second) + (fractionOfRest - upperOfRest) * halfUnits;
   decimals.second = (Math.floor(second) + Math.floor(beyond)) | 0;
   const last = beyond - Math.floor(beyond);
-  decimals.beyond = last;
+  doubles[beyondAt] = last;
   if (!isSmall) return;
   decimals.third = (last * thirdUnits) | 0;
-  decimals.beyond = last * thirdUnits - decimals.third;
+  doubles[beyondAt] = last * thirdUnits - decimals.third;
 }
 
 /** Where multiples of a power of ten are small numbers of units, both are exact; where they are large, that which is small is. */
 function measure(power: number, isSmall: boolean): void {
-  const { first, second, third, beyond } = decimals;
+  const { first, second, third } = decimals;
+  const beyond = doubles[beyondAt] as number;
   const lowDigits = isSmall ? halfDigits + thirdDigits : halfDigits;
   if (power > lowDigits) {
     const units = powers[lowDigits] as number;
     const high = first % (wholePowers[power - lowDigits] as number);
     const low = (isSmall ? second * thirdUnits + third : second) + beyond;
-    off.down = high * units + low;
-    off.up = ((wholePowers[power - lowDigits] as number) - high) * units - low;
+    doubles[downAt] = high * units + low;
+    doubles[upAt] = ((wholePowers[power - lowDigits] as number) - high) * units - low;
     return;
   }
-  if (!isSmall) off.down = (second % (wholePowers[power] as number)) + beyond;
-  else if (power <= thirdDigits) off.down = (third % (wholePowers[power] as number)) + beyond;
-  else off.down = (second % (wholePowers[power - thirdDigits] as number)) * thirdUnits + third + beyond;
-  off.up = (powers[power] as number) - off.down;
+  let down = beyond;
+  if (!isSmall) down += second % (wholePowers[power] as number);
+  else if (power <= thirdDigits) down += third % (wholePowers[power] as number);
+  else down += (second % (wholePowers[power - thirdDigits] as number)) * thirdUnits + third;
+  doubles[downAt] = down;
+  doubles[upAt] = (powers[power] as number) - down;
 }
 
 /** The decimals down to a power of ten, one more in the last place where that is nearer. */

@@ -13,6 +13,8 @@ export class Seen {
   asOfMs = 0.5;
   amountMinor = 0.5;
   currency = 0;
+  /** The watermark just before it. */
+  watermarkMs = 0.5;
   /** The place of the other side: the terminal of a card, the card of a device or terminal; −1 where there is none. */
   other = -1;
 }

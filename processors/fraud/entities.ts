@@ -74,11 +74,11 @@ export class Entities {
   }
 
   /** Folds a payment; then `read` is as of it. */
-  add(place: number, seen: Seen, watermarkMs: number): void {
+  add(place: number, seen: Seen): void {
     const { times } = this;
     const { asOfMs, other } = seen;
     const of = place * timesWidth;
-    if ((times[of + 2] as number) <= watermarkMs) this.settle(place, watermarkMs);
+    if ((times[of + 2] as number) <= seen.watermarkMs) this.settle(place, seen);
     this.ahead.push(place, seen);
     if (other >= 0) this.otherKeys.retain(other);
     times[of] = asOfMs;
@@ -146,7 +146,7 @@ export class Entities {
   }
 
   /** Takes what the watermark has passed into the sums. */
-  private settle(place: number, watermarkMs: number): void {
+  private settle(place: number, { watermarkMs }: Seen): void {
     if (settledEdges.asOfMs !== watermarkMs) settledEdges.moveTo(watermarkMs);
     const { ahead, ladders, ladderOf } = this;
     const length = ahead.length(place);

@@ -108,14 +108,15 @@ export class Features {
     if (device >= 0) row[isNewDevice] = devices.knows(device, card) ? 0 : 1;
     this.facts.fold(row, card, payment, asOfMs);
     seen.asOfMs = asOfMs;
+    seen.watermarkMs = watermarkMs;
     seen.amountMinor = amountMinor;
     seen.currency = this.currencies.codeOf(payment.currency);
     seen.other = terminal;
-    tell(row, places.card, cards, card, watermarkMs);
+    tell(row, places.card, cards, card);
     seen.other = card;
-    if (device >= 0) tell(row, places.device, devices, device, watermarkMs);
+    if (device >= 0) tell(row, places.device, devices, device);
     if (terminal >= 0) {
-      tell(row, places.terminal, terminals, terminal, watermarkMs);
+      tell(row, places.terminal, terminals, terminal);
       this.fraudShares(row, terminalId as string, terminal);
     }
     const mean = row[cardMean7d] as number;
@@ -202,13 +203,12 @@ function tell(
   { windows, secondsSinceLast, isFirstSeen }: EntityPlaces,
   entities: Entities,
   entity: number,
-  watermarkMs: number,
 ): void {
   const lastMs = entities.lastMs(entity);
   const isFirst = lastMs === -Infinity;
   if (!isFirst) row[secondsSinceLast] = Math.max(0, seen.asOfMs - lastMs) / 1_000;
   row[isFirstSeen] = isFirst ? 1 : 0;
-  entities.add(entity, seen, watermarkMs);
+  entities.add(entity, seen);
   entities.read(entity, seen, edges, totals);
   for (let level = 0; level < featureLevels; level++) {
     const place = windows[level] as number;

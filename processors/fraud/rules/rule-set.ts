@@ -33,6 +33,8 @@ export const defaultThresholds: ThresholdValues = { reviewScore: 50, declineScor
 export const rulesMax = 1_000;
 
 const severities = ['low', 'medium', 'high'] as const;
+/** The first that an entity is on decides. */
+const decisiveLists = [['allow', 'approve'] as const, ['block', 'decline'] as const] as const;
 
 interface RuleInForce {
   readonly text: RuleText;
@@ -46,6 +48,8 @@ export class RuleSet {
   private thresholds = defaultThresholds;
   private readonly lists = new Lists();
   private judgedNow: Payment | null = null;
+  /** Filled anew for each payment. */
+  private readonly subject: { payment: Payment; row: FeatureRow } = { payment: null as never, row: null as never };
   private readonly language: RuleLanguage;
   /** By id: made from the texts when they change. */
   private inForce: readonly RuleInForce[] = [];
@@ -86,7 +90,9 @@ export class RuleSet {
   /** Precedence: allow list, block list, decline, review. */
   judge(payment: Payment, row: FeatureRow): Judged {
     this.judgedNow = payment;
-    const subject: RuleSubject = { payment, row };
+    const { subject } = this;
+    subject.payment = payment;
+    subject.row = row;
     let verdicts: RuleVerdict[] | null = null;
     let score = 0;
     let severity = 0;
@@ -123,7 +129,8 @@ export class RuleSet {
   }
 
   private listed(payment: Payment): { readonly outcome: Outcome; readonly verdict: RuleVerdict } | null {
-    for (const [list, outcome] of [['allow', 'approve'] as const, ['block', 'decline'] as const]) {
+    if (this.lists.size === 0) return null;
+    for (const [list, outcome] of decisiveLists) {
       const found = this.lists.firstListed(list, payment);
       if (!found) continue;
       const reason = `${found.entityType} ${found.entityId} is on the list ${list}`;
