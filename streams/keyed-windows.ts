@@ -161,10 +161,8 @@ function close(window: KeyedWindow, emit: EmitRows): void {
   const { cells } = window;
   window.isClosed = true;
   window.changed = [];
-  for (let place = 0; place < cells.count; place++) {
-    cells.setFinal(place);
-    emit.place(window, place, 'final');
-  }
+  cells.setAllFinal();
+  emit.places(window, 'final');
 }
 
 function emitChanges(window: KeyedWindow, emit: EmitRows): void {

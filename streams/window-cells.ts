@@ -83,6 +83,10 @@ export class WindowCells {
     this.flags[place] = IS_FINAL;
   }
 
+  setAllFinal(): void {
+    this.flags.fill(IS_FINAL, 0, this.count);
+  }
+
   private place(keyNumber: number, key: string): number {
     const place = this.keys.push(key) - 1;
     if (place === this.flags.length) this.grow();

@@ -26,6 +26,8 @@ export interface EmitRows {
   row(window: WindowSpan, cell: Pick<Cell, 'key' | 'states'>, state: RowState): void;
   /** Of an aligned window, by place: its states must stay as they are until the entry is told. */
   place(window: CellsWindow, place: number, state: RowState): void;
+  /** All places of it. */
+  places(window: CellsWindow, state: RowState): void;
 }
 
 /** A window and its cells. */

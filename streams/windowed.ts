@@ -13,7 +13,7 @@ import { type EntryEnd, endRow, lateIdentity, lateRow, refusal } from './window-
 import { type WindowRow, windowIdentity, windowRow } from './window-rows.ts';
 import type { View, ViewOutput } from './view.ts';
 import { RunOutput, WindowRun } from './window-run.ts';
-import type { EmitRows, RowState } from './window-store.ts';
+import type { CellsWindow, EmitRows, RowState } from './window-store.ts';
 
 export interface WindowedOptions<E> {
   readonly views: readonly View<E>[];
@@ -149,21 +149,24 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
       state === 'provisional' || state === 'replaced' ? this.options.topics.provisional : this.options.topics.windows;
     const at = { clockMs, end: end ?? noEnd };
     let run: WindowRun | undefined;
+    const runOf = (window: CellsWindow, state: RowState): WindowRun => {
+      if (run?.window === window && run.state === state) return run;
+      const { fields } = view;
+      const made = new WindowRun({ topic: topicOf(state), output, fields, window, state, clockMs, writer });
+      if (end) made.endsAt(end);
+      else this.early.push((known) => made.endsAt(known));
+      return (run = made);
+    };
     return {
       row: (window, cell, state) => {
         const row = windowRow(output, view.fields, at, window, cell, state);
         if (!end) this.early.push((known) => endRow(row, output.window, known));
         outputs.push(new SessionOutput(topicOf(state), row, writer));
       },
-      place: (window, place, state) => {
-        if (run?.window !== window || run.state !== state) {
-          const { fields } = view;
-          const made = new WindowRun({ topic: topicOf(state), output, fields, window, state, clockMs, writer });
-          if (end) made.endsAt(end);
-          else this.early.push((known) => made.endsAt(known));
-          run = made;
-        }
-        outputs.push(new RunOutput(run, place));
+      place: (window, place, state) => void outputs.push(new RunOutput(runOf(window, state), place)),
+      places(window, state) {
+        const of = runOf(window, state);
+        for (let place = 0; place < window.cells.count; place++) outputs.push(new RunOutput(of, place));
       },
     };
   }

@@ -42,7 +42,9 @@ interface Waiting {
   next: number;
 }
 
-const sendMessagesMax = 2_000;
+/** At most so much goes by one call: the more, the fewer times one waits for the broker; what is under way is memory. */
+const sendMessagesMax = 5_000;
+const sendBytesMax = 8 * 1024 * 1024;
 const retryMs = 250;
 /** What the broker and the line keep around a message. */
 const overheadBytes = 100;
@@ -69,7 +71,7 @@ export function createOutputs(options: OutputsOptions): Outputs {
   };
   const sender = async (): Promise<void> => {
     while (!isClosed && !failure) {
-      const chunk = queue.first(sendMessagesMax);
+      const chunk = queue.first(sendMessagesMax, sendBytesMax);
       if (chunk.length === 0) {
         await wake.wait(60_000);
         continue;
@@ -115,14 +117,17 @@ class Queue {
     for (const output of outputs) this.bytes += sizeOf(output);
   }
 
-  /** The first `most` messages. */
-  first(most: number): Text[] {
+  /** The first `most` messages, fewer where they have more than `mostBytes`; at least one where one waits. */
+  first(most: number, mostBytes: number): Text[] {
     const chunk: Text[] = [];
-    for (const { outputs, next } of this.entries) {
-      const until = Math.min(outputs.length, next + most - chunk.length);
-      for (let i = next; i < until; i++) chunk.push(textOf(outputs[i] as FoldOutput));
-      if (chunk.length === most) break;
-    }
+    let bytes = 0;
+    for (const { outputs, next } of this.entries)
+      for (let i = next; i < outputs.length; i++) {
+        const text = textOf(outputs[i] as FoldOutput);
+        bytes += sizeOf(text);
+        if (chunk.length === most || (bytes > mostBytes && chunk.length > 0)) return chunk;
+        chunk.push(text);
+      }
     return chunk;
   }
 
@@ -165,7 +170,11 @@ function sizeOf(output: FoldOutput | Text): number {
 }
 
 async function send({ producer, partitionFor }: OutputsOptions, chunk: readonly Text[]): Promise<void> {
-  const partitions = Int32Array.from(chunk, ({ topic, key, partition = partitionFor(topic, key) }) => partition);
+  const partitions = new Int32Array(chunk.length);
+  for (let i = 0; i < chunk.length; i++) {
+    const { topic, key, partition } = chunk[i] as Text;
+    partitions[i] = partition ?? partitionFor(topic, key);
+  }
   if (producer.sendTexts) return producer.sendTexts(chunk, partitions);
   await producer.send(chunk.map((text, i) => messageOf(text, partitions[i] as number)));
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../telemetry/clock.ts';
+import type { Clock, SleepSignal } from '../telemetry/clock.ts';
 
 /** What a task's loop sleeps on: any event wakes it, and so does the time. One waiter. */
 export interface Wake {
@@ -9,19 +9,38 @@ export interface Wake {
 
 export function createWake(clock: Pick<Clock, 'sleep'>): Wake {
   let isDue = false;
-  let waiting: AbortController | null = null;
+  let waiting: Alarm | null = null;
   return {
     wake() {
       isDue = true;
-      waiting?.abort('woken');
+      waiting?.ring();
     },
     async wait(maxMs) {
       if (!isDue) {
-        waiting = new AbortController();
-        await clock.sleep(Math.max(0, maxMs), waiting.signal);
+        waiting = new Alarm();
+        await clock.sleep(Math.max(0, maxMs), waiting);
         waiting = null;
       }
       isDue = false;
     },
   };
+}
+
+/** An abort signal for one sleep: an `AbortController` is ten times as dear, and a task sleeps some times an entry. */
+class Alarm implements SleepSignal {
+  aborted = false;
+  private listener: (() => void) | undefined;
+
+  ring(): void {
+    this.aborted = true;
+    this.listener?.();
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.listener = listener;
+  }
+
+  removeEventListener(): void {
+    this.listener = undefined;
+  }
 }

@@ -12,6 +12,8 @@ export interface ProducerIdentity {
 const { copy: copyBytes } = Buffer.prototype;
 const headerBytes = 61;
 const noTimestampYet = -1;
+/** Below, twice the number is one of 31 bits. */
+const shortEnd = 2 ** 30;
 const released = Buffer.alloc(0);
 const none: readonly (readonly [Uint8Array, Uint8Array])[] = [];
 
@@ -65,7 +67,7 @@ export class BatchWriter {
   /** As a message without headers. */
   appendText({ key, block, start, end }: OutText, timestampMs: number): void {
     const sinceMs = this.#sinceBase(timestampMs);
-    const keyBytes = Buffer.byteLength(key);
+    const keyBytes = isAscii(key) ? key.length : Buffer.byteLength(key);
     const valueBytes = end - start;
     let length = 2 + varintBytes(sinceMs) + varintBytes(this.count);
     length += varintBytes(keyBytes) + keyBytes + varintBytes(valueBytes) + valueBytes;
@@ -121,11 +123,20 @@ export class BatchWriter {
     this.#at += bytes.length;
   }
 
-  /** Zigzag, seven bits a byte; by arithmetic, for times may lie further apart than 32 bits. */
+  /** Zigzag, seven bits a byte; large ones by arithmetic, for times may lie further apart than 32 bits. */
   #varint(value: number): void {
-    let rest = value < 0 ? -2 * value - 1 : 2 * value;
-    for (; rest > 127; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest % 128) | 128;
-    this.#bytes[this.#at++] = rest;
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (value >= 0 && value < shortEnd) {
+      let rest = value << 1;
+      for (; rest > 127; rest >>>= 7) bytes[at++] = (rest & 127) | 128;
+      bytes[at++] = rest;
+    } else {
+      let rest = value < 0 ? -2 * value - 1 : 2 * value;
+      for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 128;
+      bytes[at++] = rest;
+    }
+    this.#at = at;
   }
 
   #makeRoom(more: number): void {
@@ -141,7 +152,14 @@ const fieldBytes = (bytes: Uint8Array | null): number =>
   bytes === null ? 1 : varintBytes(bytes.length) + bytes.length;
 
 function varintBytes(value: number): number {
+  if (value >= 0 && value < shortEnd)
+    return value < 64 ? 1 : value < 8_192 ? 2 : value < 1_048_576 ? 3 : value < 134_217_728 ? 4 : 5;
   let bytes = 1;
   for (let rest = value < 0 ? -2 * value - 1 : 2 * value; rest > 127; rest = Math.floor(rest / 128)) bytes++;
   return bytes;
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }

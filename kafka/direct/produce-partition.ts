@@ -27,6 +27,8 @@ interface Batch {
   readonly writer: BatchWriter;
   /** Of its records, in their order. */
   readonly parts: OutPart[];
+  /** The last part, where it is a run. */
+  run: OutRun | null;
   /** Set once it was sent: it is sent again as it is. */
   sealed: Buffer | null;
 }
@@ -56,23 +58,28 @@ export class ProducePartition implements TopicPartition {
     const batch = this.#batchFor(bytes);
     batch.writer.append(item.message, timestampMs);
     batch.parts.push(item);
+    batch.run = null;
   }
 
   /** `roomBytes`: as the queue's bound counts it. */
   appendText(text: OutText, timestampMs: number, call: SendCall, roomBytes: number): void {
     const batch = this.#batchFor(roomBytes);
     batch.writer.appendText(text, timestampMs);
-    const last = batch.parts.at(-1);
-    if (last && isRun(last) && last.call === call) {
-      last.count++;
-      last.bytes += roomBytes;
-    } else batch.parts.push({ call, count: 1, bytes: roomBytes });
+    let { run } = batch;
+    if (run?.call !== call) batch.parts.push((run = batch.run = { call, count: 0, bytes: 0 }));
+    run.count++;
+    run.bytes += roomBytes;
   }
 
   #batchFor(bytes: number): Batch {
-    const last = this.#line.at(-1);
+    const last = this.#line[this.#line.length - 1];
     if (last && !last.sealed && last.writer.size + bytes <= batchBytesMax) return last;
-    const batch = { writer: new BatchWriter(this.#bytesAtFirst, this.#memory), parts: [], sealed: null };
+    const batch: Batch = {
+      writer: new BatchWriter(this.#bytesAtFirst, this.#memory),
+      parts: [],
+      run: null,
+      sealed: null,
+    };
     this.#line.push(batch);
     return batch;
   }

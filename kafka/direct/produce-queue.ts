@@ -28,7 +28,7 @@ export class ProduceQueue {
     return this.#bytes + bytes <= queueBytesMax && this.#messages + messages <= queueMessagesMax;
   }
 
-  /** Whether these may pass by the lines: none would be refused, none overtake what waits there. */
+  /** Whether these may pass by the lines: none would be refused, none overtake what waits there. Then they are `add`ed. */
   takesAtOnce(texts: readonly OutText[]): boolean {
     if (this.#gate || this.#lanes.isWaiting()) return false;
     let bytes = 0;
@@ -37,12 +37,14 @@ export class ProduceQueue {
       if (ProduceQueue.isTooLarge(roomBytes)) return false;
       bytes += roomBytes;
     }
-    return this.hasRoom(texts.length, bytes);
+    if (!this.hasRoom(texts.length, bytes)) return false;
+    this.add(texts.length, bytes);
+    return true;
   }
 
-  add(bytes: number): void {
+  add(messages: number, bytes: number): void {
     this.#bytes += bytes;
-    this.#messages++;
+    this.#messages += messages;
   }
 
   /** The records of a batch, the first at `baseOffset`. Gives how many they are. */

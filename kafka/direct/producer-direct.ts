@@ -10,7 +10,8 @@ import type { ProducerOptions } from '../producer.ts';
 import type { ProducerIdentity } from './batch-writer.ts';
 import { openCluster, type Cluster } from './cluster.ts';
 import { MemoryPool } from './memory-pool.ts';
-import { ProducePartition } from './produce-partition.ts';
+import { ProduceLines } from './produce-lines.ts';
+import type { ProducePartition } from './produce-partition.ts';
 import { ProduceQueue } from './produce-queue.ts';
 import { identify, ProduceLeaders } from './produce-leaders.ts';
 import { produceApi, readProduce, writeProduce, type Produced } from './wire-produce.ts';
@@ -42,10 +43,9 @@ class DirectProducer implements Producer {
   readonly #lingerMs: number;
   readonly #lanes: Lanes;
   readonly #queue: ProduceQueue;
-  readonly #partitions = new Map<string, (ProducePartition | undefined)[]>();
+  readonly #lines = new ProduceLines(new MemoryPool(freeBytesMax));
   readonly #sentTotal;
   readonly #pendingGauge;
-  readonly #memory = new MemoryPool(freeBytesMax);
   readonly #sending = new Set<number>();
   #failure: KafkaError | null = null;
   #closing: Promise<void> | undefined;
@@ -91,13 +91,13 @@ class DirectProducer implements Producer {
   }
 
   async sendTexts(messages: readonly OutText[], partitions: ArrayLike<number>): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    if (this.#closing) throw new KafkaError('kafka_closed', 'the producer is closed');
+    if (messages.length === 0) return;
     if (!this.#queue.takesAtOnce(messages)) {
       await this.send(messages.map((message, i) => messageOf(message, partitions[i] as number)));
       return;
     }
-    if (this.#failure) throw this.#failure;
-    if (this.#closing) throw new KafkaError('kafka_closed', 'the producer is closed');
-    if (messages.length === 0) return;
     await new Promise<unknown>((resolve, reject) => {
       const call = { left: messages.length, sent: [], resolve, reject };
       this.#lanes.opened(call);
@@ -107,16 +107,15 @@ class DirectProducer implements Producer {
     });
   }
 
+  /** Requests leave when all are in their batches: those of many partitions then go together. */
   #appendTexts(messages: readonly OutText[], partitions: ArrayLike<number>, call: SendCall): void {
     const nowMs = this.#context.clock.nowMs();
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i] as OutText;
-      const bytes = textRoomBytes(message);
-      const partition = this.#partitionOf(message.topic, partitions[i] as number);
-      this.#queue.add(bytes);
-      partition.appendText(message, nowMs, call, bytes);
-      this.#appended(partition);
+      const line = this.#lines.of(message.topic, partitions[i] as number);
+      line.appendText(message, nowMs, call, textRoomBytes(message));
     }
+    for (const line of this.#lines.all()) if (line.fillingBytes() > 0) this.#appended(line);
   }
 
   isGated(tp: TopicPartition): boolean {
@@ -154,8 +153,8 @@ class DirectProducer implements Producer {
       return false;
     }
     if (!this.#queue.hasRoom(1, bytes)) return false;
-    this.#queue.add(bytes);
-    const partition = this.#partitionOf(message.topic, message.partition);
+    this.#queue.add(1, bytes);
+    const partition = this.#lines.of(message.topic, message.partition);
     partition.append(item, message.timestampMs ?? this.#context.clock.nowMs());
     this.#appended(partition);
     return true;
@@ -169,16 +168,6 @@ class DirectProducer implements Producer {
     }
   }
 
-  #partitionOf(topic: string, partition: number): ProducePartition {
-    let partitions = this.#partitions.get(topic);
-    if (!partitions) this.#partitions.set(topic, (partitions = []));
-    return (partitions[partition] ??= new ProducePartition({ topic, partition }, this.#memory));
-  }
-
-  #all(): readonly ProducePartition[] {
-    return [...this.#partitions.values()].flatMap((partitions) => partitions.filter((one) => one !== undefined));
-  }
-
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -190,14 +179,14 @@ class DirectProducer implements Producer {
   #sendNow(): void {
     this.#isScheduled = false;
     clearTimeout(this.#linger);
-    for (const partition of this.#all()) partition.isDue = !partition.isEmpty();
+    for (const partition of this.#lines.all()) partition.isDue = !partition.isEmpty();
     this.#kick();
   }
 
   #kick(): void {
     if (this.#failure) return;
     let isAnyLeaderless = false;
-    for (const { leader } of this.#all().filter((partition) => partition.isReady())) {
+    for (const { leader } of this.#lines.all().filter((partition) => partition.isReady())) {
       if (leader < 0) isAnyLeaderless = true;
       else if (!this.#sending.has(leader)) void this.#serve(leader);
     }
@@ -211,7 +200,7 @@ class DirectProducer implements Producer {
     this.#sending.add(broker);
     try {
       for (;;) {
-        const ready = this.#all().filter((partition) => partition.leader === broker && partition.isReady());
+        const ready = this.#lines.all().filter((partition) => partition.leader === broker && partition.isReady());
         if (ready.length === 0 || this.#failure) break;
         await this.#request(broker, ready);
       }
@@ -248,7 +237,7 @@ class DirectProducer implements Producer {
   }
 
   #answered({ topic, partition, errorCode, baseOffset }: Produced): void {
-    const found = this.#partitionOf(topic, partition);
+    const found = this.#lines.of(topic, partition);
     if (errorCode !== 0 && errorCode !== duplicateSequence) {
       const error = kafkaError(errorCode, `produce to ${topic}`);
       if (error.retryable || error.code === 'kafka_topic_missing') found.leader = -1;
@@ -265,7 +254,7 @@ class DirectProducer implements Producer {
   async #seek(): Promise<void> {
     const leaders = new ProduceLeaders(this.#context);
     for (;;) {
-      const lost = this.#all().filter((partition) => partition.leader < 0 && !partition.isEmpty());
+      const lost = this.#lines.all().filter((partition) => partition.leader < 0 && !partition.isEmpty());
       if (lost.length === 0 || this.#failure || this.#context.closing.aborted) break;
       try {
         const { topics } = await this.#cluster.metadata([...new Set(lost.map(({ topic }) => topic))], {
