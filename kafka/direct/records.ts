@@ -104,44 +104,62 @@ interface Into {
   readonly headers: (readonly Header[])[] | null;
 }
 
-/** Where the last varint ended: the loop below reads seven a record, and an object each would cost more than the reading. */
-let at = 0;
+// A zigzag varint: what it says, and where it ends. Apart, and with no place kept between two calls: seven are read a record, and a place
+// in memory that is written and read again for each byte would be most of what they cost.
 
-/** A zigzag varint. Up to 4 bytes by shifts; longer ones (times far from their batch's first) by arithmetic, exact below 2^53. */
-function varint(bytes: Buffer): number {
-  let byte = bytes[at++] as number;
+/** Up to 2 bytes here, which nearly all are. */
+function valueAt(bytes: Buffer, at: number): number {
+  const byte = bytes[at] as number;
   if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
-  let value = byte & 0x7f;
-  for (let shift = 7; shift < 28; shift += 7) {
-    byte = bytes[at++] as number;
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
-  }
-  let large = value;
-  for (let unit = 2 ** 28; ; unit *= 128) {
-    byte = bytes[at++] as number;
-    if (byte === undefined || unit > 2 ** 63) throw new BatchError('a number in a record does not end');
-    large += (byte & 0x7f) * unit;
-    if (byte < 0x80) return large % 2 === 0 ? large / 2 : -(large + 1) / 2;
-  }
+  const next = bytes[at + 1] as number;
+  if (next >= 0x80) return longValueAt(bytes, at);
+  const value = (byte & 0x7f) | (next << 7);
+  return (value >>> 1) ^ -(value & 1);
 }
+
+function endAt(bytes: Buffer, at: number): number {
+  if ((bytes[at] as number) < 0x80) return at + 1;
+  if ((bytes[at + 1] as number) < 0x80) return at + 2;
+  return longEndAt(bytes, at);
+}
+
+/** By arithmetic, exact below 2^53: times may be far from their batch's first. */
+function longValueAt(bytes: Buffer, at: number): number {
+  let value = 0;
+  let unit = 1;
+  for (let i = at, end = longEndAt(bytes, at); i < end; i++, unit *= 128) value += ((bytes[i] as number) & 0x7f) * unit;
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
+
+function longEndAt(bytes: Buffer, at: number): number {
+  for (let i = at; i < at + varintBytesMax; i++) if ((bytes[i] as number) < 0x80) return i + 1;
+  throw new BatchError('a number in a record does not end');
+}
+
+/** Of 64 bits. */
+const varintBytesMax = 10;
 
 function readBatch(bytes: Buffer, batch: LogBatch, { columns, fromOffset, headers }: Into): Into['headers'] {
   const { offsetDeltas, timestampsMs, keyStart, keyEnd, valueStart, valueEnd } = columns;
   let found = headers;
-  at = batch.start;
+  let at = batch.start;
   for (let i = 0; i < batch.count; i++) {
-    const length = varint(bytes);
+    const length = valueAt(bytes, at);
+    at = endAt(bytes, at);
     const end = at + length;
     if (!(length > 0 && end <= batch.end))
       throw new BatchError(`a record at offset ${batch.baseOffset + i} does not end inside its batch`);
     at++; // attributes, unused
-    const timestampDelta = varint(bytes);
-    const offset = batch.baseOffset + varint(bytes);
-    const keyLength = varint(bytes);
+    const timestampDelta = valueAt(bytes, at);
+    at = endAt(bytes, at);
+    const offset = batch.baseOffset + valueAt(bytes, at);
+    at = endAt(bytes, at);
+    const keyLength = valueAt(bytes, at);
+    at = endAt(bytes, at);
     const key = at;
     if (keyLength > 0) at += keyLength;
-    const valueLength = varint(bytes);
+    const valueLength = valueAt(bytes, at);
+    at = endAt(bytes, at);
     const value = at;
     if (valueLength > 0) at += valueLength;
     if (offset >= fromOffset) {
@@ -153,10 +171,13 @@ function readBatch(bytes: Buffer, batch: LogBatch, { columns, fromOffset, header
       keyEnd[row] = keyLength < 0 ? -1 : key + keyLength;
       valueStart[row] = valueLength < 0 ? -1 : value;
       valueEnd[row] = valueLength < 0 ? -1 : value + valueLength;
-      const headerCount = varint(bytes);
+      const headerCount = valueAt(bytes, at);
+      at = endAt(bytes, at);
       if (headerCount > 0) {
         found ??= Array.from({ length: columns.offsetDeltas.length }, () => []);
-        found[row] = readHeaders(bytes, headerCount);
+        const read = readHeaders(bytes, at, headerCount);
+        found[row] = read.headers;
+        at = read.end;
       }
     }
     if (!(at <= end)) throw new BatchError(`a record at offset ${offset} is longer than it says`);
@@ -165,14 +186,23 @@ function readBatch(bytes: Buffer, batch: LogBatch, { columns, fromOffset, header
   return found;
 }
 
-function readHeaders(bytes: Buffer, count: number): Header[] {
-  return Array.from({ length: count }, (): Header => {
-    const nameLength = varint(bytes);
+/** Those that begin at `start`, and where they end. */
+function readHeaders(
+  bytes: Buffer,
+  start: number,
+  count: number,
+): { readonly headers: Header[]; readonly end: number } {
+  let at = start;
+  const headers = Array.from({ length: count }, (): Header => {
+    const nameLength = valueAt(bytes, at);
+    at = endAt(bytes, at);
     const name = bytes.toString('utf8', at, at + nameLength);
     at += nameLength;
-    const length = varint(bytes);
-    const start = at;
+    const length = valueAt(bytes, at);
+    at = endAt(bytes, at);
+    const value = at;
     if (length > 0) at += length;
-    return [name, new Uint8Array(bytes.subarray(start, start + Math.max(0, length)))];
+    return [name, new Uint8Array(bytes.subarray(value, value + Math.max(0, length)))];
   });
+  return { headers, end: at };
 }
