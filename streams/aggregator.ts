@@ -1,9 +1,11 @@
 // Folds one event into the windows of all views, in two steps: `plan` runs everything that may throw or refuse, `commit`
 // adds and cannot fail. So a record is in all its windows or in none.
 // Redelivery: knows no ids; duplicates were dropped before.
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import { AlignedPlacement } from './aligned-placement.ts';
 import type { TimedEvent } from './batch.ts';
 import { type FieldSteps, fieldSteps } from './field-steps.ts';
+import { joined, split } from './pieces.ts';
 import { HeldKeys, ownCopy, type Placement } from './placement.ts';
 import { SessionPlacement } from './session-placement.ts';
 import type { RecordTime } from './stage.ts';
@@ -162,18 +164,28 @@ export class Aggregator<E extends TimedEvent> {
     }
   }
 
-  snapshot(): unknown {
-    return this.stores.map(({ windows }) => windows.snapshot());
+  /** By view its keys and, by output, its windows. */
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const views = this.plans.map(({ view, keys, placements }) => {
+      const windows = placements.map(({ store }, i) => [nameOf(view, i), store.beginSnapshot(pieceBytes)] as const);
+      const begun = joined({ keys: keys.beginSnapshot(pieceBytes), windows: joined(Object.fromEntries(windows)) });
+      return [view.name, begun] as const;
+    });
+    return joined(Object.fromEntries(views));
   }
 
-  restore(state: unknown): void {
-    const saved = state as readonly unknown[];
-    let at = 0;
-    for (const { placements, keys } of this.plans) {
-      for (const { store } of placements) {
-        store.restore(saved[at++], (key) => keys.hold(key));
+  restore(state: SlicedState): void {
+    const views = split(state);
+    for (const { view, placements, keys } of this.plans) {
+      const saved = split(views[view.name] as SlicedState);
+      keys.restore(saved['keys'] as SlicedState);
+      const windows = split(saved['windows'] as SlicedState);
+      for (const [i, { store }] of placements.entries()) {
+        store.restore(windows[nameOf(view, i)] as SlicedState, keys);
         this.nextDropMs = Math.min(this.nextDropMs, store.nextDropMs);
       }
     }
   }
 }
+
+const nameOf = <E>({ outputs }: View<E>, i: number): string => (outputs[i] as ViewOutput).name;

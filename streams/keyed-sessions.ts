@@ -2,6 +2,8 @@
 // Guarantees: the sessions are those of all accepted events, whatever order they came in. A row whose start no longer begins a
 // session gets a tombstone, in the entry that publishes what it became part of: no fact is ever in two rows or, once published, in none.
 // Redelivery: none of it knows ids; duplicates were dropped before.
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
+import { beginPlain } from './pieces.ts';
 import type { HeldKeys } from './placement.ts';
 import { SessionTimers, byStartThenKey } from './session-timers.ts';
 import type { Cell, EmitRows, WindowStore } from './window-store.ts';
@@ -173,16 +175,18 @@ export class KeyedSessions implements WindowStore {
     this.dropping.add(session);
   }
 
-  snapshot(): unknown {
-    return [...this.sessionsOf.values()].flat().map((session) => ({
-      ...session,
-      replaces: session.replaces.map((replaced) => ({ ...replaced })),
-    }));
+  beginSnapshot(): BegunSnapshot {
+    return beginPlain(
+      [...this.sessionsOf.values()].flat().map((session) => ({
+        ...session,
+        replaces: session.replaces.map((replaced) => ({ ...replaced })),
+      })),
+    );
   }
 
-  restore(state: unknown, onHeld: (key: string) => number): void {
-    for (const session of state as readonly Session[]) {
-      onHeld(session.key);
+  restore({ head }: SlicedState, keys: HeldKeys): void {
+    for (const session of head as readonly Session[]) {
+      keys.hold(session.key);
       this.insert(session);
       if (session.hasChanged) this.changed.add(session);
     }

@@ -3,7 +3,9 @@
 // when the watermark has passed its allowed lateness; rows come out by window start, then in the order in which keys came.
 // Redelivery: none of it knows ids; duplicates were dropped before.
 import type { FieldSteps } from './field-steps.ts';
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { HeldKeys } from './placement.ts';
+import { beginWindows, savedWindows } from './saved-windows.ts';
 import { WindowCells } from './window-cells.ts';
 import type { CellsWindow, EmitRows, WindowStore } from './window-store.ts';
 
@@ -117,42 +119,21 @@ export class KeyedWindows implements WindowStore {
     return [...this.windows.values()].sort(byStart);
   }
 
-  snapshot(): unknown {
-    return [...this.windows.values()].map(({ cells, changed, ...window }) => ({
-      ...window,
-      keys: [...cells.keys],
-      states: cells.keys.map((_key, place) => cells.statesAt(place)),
-      flags: Uint8Array.from(cells.keys, (_key, place) => Number(cells.isFinal(place))),
-      changed: changed.map((place) => cells.keys[place]),
-    }));
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return beginWindows([...this.windows.values()], pieceBytes);
   }
 
-  restore(state: unknown, onHeld: (key: string) => number): void {
-    for (const saved of state as readonly SavedWindow[]) {
+  restore(state: SlicedState, keys: HeldKeys): void {
+    for (const { keyNumbers, isFinal, columns, changed, ...saved } of savedWindows(state)) {
       const window = this.openWindow(saved.startMs, saved.endMs);
       window.isClosed = saved.isClosed;
-      const places = new Map<string, number>();
-      saved.keys.forEach((key, i) => {
-        // One state for each key: both come from the same cells.
-        const place = window.cells.addSaved(onHeld(key), key, saved.states[i] as unknown[]);
-        if (saved.flags[i] === 1) window.cells.setFinal(place);
-        places.set(key, place);
-      });
-      this.cellCount += saved.keys.length;
-      for (const key of saved.changed) this.touch(window, places.get(key) as number);
+      window.cells.restore(keyNumbers, keys, columns);
+      for (let place = 0; place < keyNumbers.length; place++) if (isFinal(place)) window.cells.setFinal(place);
+      this.cellCount += keyNumbers.length;
+      for (const place of changed) this.touch(window, place);
     }
     this.nextCloseMs = Math.min(Infinity, ...this.sorted().flatMap((w) => (w.isClosed ? [] : [w.endMs])));
   }
-}
-
-interface SavedWindow {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly isClosed: boolean;
-  readonly keys: readonly string[];
-  readonly states: readonly unknown[][];
-  readonly flags: Uint8Array;
-  readonly changed: readonly string[];
 }
 
 const byStart = (a: KeyedWindow, b: KeyedWindow): number => a.startMs - b.startMs;

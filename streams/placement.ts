@@ -1,7 +1,9 @@
 // What placing an event into the windows of an output is, in two steps, and the keys that all windows of a view hold.
 // Guarantees: planning changes nothing; a key has one number, and one string, for as long as a cell holds it.
 // Redelivery: knows no ids; duplicates were dropped before.
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { FieldSteps } from './field-steps.ts';
+import { beginNumbers, beginValues, bufferOf, joined, split, valuesOf } from './pieces.ts';
 import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
 import type { WindowStore } from './window-store.ts';
@@ -32,6 +34,8 @@ export interface PlacementOptions<E> {
 
 /** Hints that are looked at. */
 const HINTS = 1 << 16;
+/** A key, for the size of a piece: text takes longer than numbers of as many bytes. */
+const KEY_BYTES = 96;
 
 /** The keys that cells hold: each has a number of its own for as long as one does. Numbers are small, and used again. */
 export class HeldKeys {
@@ -100,6 +104,25 @@ export class HeldKeys {
     this.numbers.delete(this.keyOf(keyNumber));
     this.keys[keyNumber] = '';
     this.free.push(keyNumber);
+  }
+
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return joined({
+      keys: beginValues(this.keys.slice(), Math.ceil(pieceBytes / KEY_BYTES)),
+      free: beginNumbers(Int32Array.from(this.free), pieceBytes),
+    });
+  }
+
+  /** Into none. The keys have their numbers again; `holdNumber` and `hold` tell of their cells. */
+  restore(state: SlicedState): void {
+    const { keys, free } = split(state) as Record<'keys' | 'free', SlicedState>;
+    const unused = new Set(new Int32Array(bufferOf(free.pieces)));
+    for (const [keyNumber, key] of valuesOf<string>(keys).entries()) {
+      this.keys.push(key);
+      this.cells.push(0);
+      if (!unused.has(keyNumber)) this.numbers.set(key, keyNumber);
+    }
+    this.free.push(...unused);
   }
 }
 

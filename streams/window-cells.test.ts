@@ -98,13 +98,13 @@ test('the rows of a run are written as JSON.stringify writes them', () => {
         const as = { name: 'as', init: () => null, add: (_: unknown, v: unknown) => v, merge: () => null };
         const own = columns.map(([name]) => [name, field({ ...as, result: (v: unknown) => v }, (v) => v)] as const);
         const cells = new WindowCells(own.length);
-        keys.forEach((key, i) => {
-          cells.addSaved(
-            i,
-            key,
-            columns.map(([, values]) => values[i]),
-          );
-        });
+        const held = new HeldKeys();
+        const numbers = Int32Array.from(keys, (key) => held.hold(key));
+        cells.restore(
+          numbers,
+          held,
+          columns.map(([, values]) => values),
+        );
         const run = new WindowRun({
           ...{ topic: 't', output: { name: 'a"_1m', window: { kind: 'tumbling', sizeMs: 60_000 } }, fields: own },
           ...{ window: { startMs: 60_000, endMs: 120_000, cells }, state, clockMs: 7, writer: new RowWriter() },

@@ -3,6 +3,7 @@
 // Guarantees: places are 0, 1, 2 … and never change.
 // Redelivery: knows no events.
 import type { FieldSteps } from './field-steps.ts';
+import type { HeldKeys } from './placement.ts';
 
 const ROOM_AT_FIRST = 16;
 const IS_FINAL = 1;
@@ -50,10 +51,14 @@ export class WindowCells {
     return this.place(keyNumber, key);
   }
 
-  /** As `add`, with the states of a snapshot. */
-  addSaved(keyNumber: number, key: string, states: readonly unknown[]): number {
-    this.states.forEach((column, f) => column.push(states[f]));
-    return this.place(keyNumber, key);
+  /** Into none, from a snapshot: one cell more of each key. `columns`: by field, then by place. */
+  restore(keyNumbers: Int32Array, keys: HeldKeys, columns: readonly ArrayLike<unknown>[]): void {
+    for (const keyNumber of keyNumbers) {
+      keys.holdNumber(keyNumber);
+      this.place(keyNumber, keys.keyOf(keyNumber));
+    }
+    for (const [f, column] of columns.entries())
+      for (let place = 0; place < column.length; place++) this.states[f]?.push(column[place]);
   }
 
   statesAt(place: number): unknown[] {

@@ -1,3 +1,4 @@
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { HeldKeys } from './placement.ts';
 import type { WindowCells } from './window-cells.ts';
 
@@ -48,7 +49,8 @@ export interface WindowStore {
    * are told of each cell that goes. Gives how many.
    */
   drop(watermarkMs: number, emit: EmitRows, keys: HeldKeys): number;
-  snapshot(): unknown;
-  /** `onHeld` is told the key of each cell, and gives its number (see `HeldKeys`). */
-  restore(state: unknown, onHeld: (key: string) => number): void;
+  /** See `Fold`. */
+  beginSnapshot(pieceBytes: number): BegunSnapshot;
+  /** `keys` hold what they held then, and are told of each cell. */
+  restore(state: SlicedState, keys: HeldKeys): void;
 }

@@ -4,9 +4,11 @@
 // Redelivery: duplicates were dropped before; the same batches give the same rows.
 import { Aggregator } from './aggregator.ts';
 import type { RecordBatch } from '../sources/source.ts';
+import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../tasks/contract.ts';
 import type { EntryContext, Output, Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
 import { failureText } from './ingest.ts';
 import type { JsonBytes } from './json-bytes.ts';
+import { atOnce, beginPlain, joined, split } from './pieces.ts';
 import { RowWriter } from './row-writer.ts';
 import { type RecordSteps, RecordTime, type Stage, stageOf } from './stage.ts';
 import { type EntryEnd, endRow, lateIdentity, lateRow, refusal } from './window-rows.ts';
@@ -115,7 +117,11 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
     for (const endsAt of this.early) endsAt(batch);
     this.publish(batch);
     if (batch.endWatermarkMs >= this.aggregator.nextDropMs) this.drop(batch.endWatermarkMs, batch);
-    return { ...batch, outputs: joined(batch.outputs, this.outputs), rejected: joined(batch.rejected, this.rejected) };
+    return {
+      ...batch,
+      outputs: appended(batch.outputs, this.outputs),
+      rejected: appended(batch.rejected, this.rejected),
+    };
   }
 
   private reportMissed(record: StreamRecord<E>, watermarkMs: number): void {
@@ -178,21 +184,26 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
     return { folded, late, ...Object.fromEntries(missed), expired, keys: keyCount, cells: cellCount };
   }
 
-  snapshot(): unknown {
-    const { folded, late, provisionalStep } = this;
-    const { expired } = this.aggregator;
+  snapshot(): SlicedState {
+    return atOnce(this.beginSnapshot(snapshotPieceBytes));
+  }
+
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const { folded, late, provisionalStep, aggregator } = this;
     const missed = [...this.missedOf];
-    return { folded, late, expired, provisionalStep, missed, aggregator: this.aggregator.snapshot() };
+    const plain: SavedWindowed = { folded, late, expired: aggregator.expired, provisionalStep, missed };
+    return joined({ plain: beginPlain(plain), aggregator: aggregator.beginSnapshot(pieceBytes) });
   }
 
   restore(state: unknown): void {
-    const saved = state as SavedWindowed;
+    const { plain, aggregator } = split(state as SlicedState) as Record<'plain' | 'aggregator', SlicedState>;
+    const saved = plain.head as SavedWindowed;
     this.folded = saved.folded;
     this.late = saved.late;
     this.provisionalStep = saved.provisionalStep;
     this.aggregator.expired = saved.expired;
     for (const [name, count] of saved.missed) this.missedOf.set(name, count);
-    this.aggregator.restore(saved.aggregator);
+    this.aggregator.restore(aggregator);
   }
 }
 
@@ -222,7 +233,7 @@ class SessionOutput implements Output {
 
 const noEnd: EntryEnd = { endWatermarkMs: -Infinity, incompleteBeforeMs: -Infinity };
 
-const joined = <T>(before: readonly T[], after: readonly T[]): readonly T[] => {
+const appended = <T>(before: readonly T[], after: readonly T[]): readonly T[] => {
   if (after.length === 0) return before;
   return before.length === 0 ? after : [...before, ...after];
 };
@@ -233,5 +244,4 @@ interface SavedWindowed {
   readonly expired: number;
   readonly provisionalStep: number;
   readonly missed: readonly (readonly [name: string, count: number])[];
-  readonly aggregator: unknown;
 }

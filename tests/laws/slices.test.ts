@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Fold, FoldEntry, SlicedState } from '../../tasks/contract.ts';
+import type { Payment } from '../../events/payment.ts';
+import { resultTopics } from '../../events/topics.ts';
+import type { AnyProcessor } from '../../processors/index.ts';
+import { field } from '../../streams/aggregates/aggregate.ts';
+import { count } from '../../streams/aggregates/count.ts';
+import { distinct } from '../../streams/aggregates/distinct.ts';
+import { max } from '../../streams/aggregates/extremes.ts';
+import { mean } from '../../streams/aggregates/mean.ts';
+import { topK } from '../../streams/aggregates/top-k.ts';
 import { atOnce } from '../../streams/pieces.ts';
+import { windowed } from '../../streams/windowed.ts';
 import { corpusEntries, goldenFold, goldenProcessors, outputLine } from '../golden/corpus.ts';
 
 // A snapshot that is packed while folding goes on is the one that would have been taken in one go, byte for byte, however its pieces
@@ -10,8 +20,38 @@ import { corpusEntries, goldenFold, goldenProcessors, outputLine } from '../gold
 const casesEach = 12;
 const pieceBytes = 300;
 
+/** Windows of each kind, with states that are numbers and states that are none, and corrections. */
+const windowKinds = {
+  ...{ name: 'kinds', version: 1, inputs: ['payments'], eventTypes: ['payment'], stateShape: 1 },
+  acceptsBehindMs: 600_000,
+  create: () =>
+    windowed<Payment>({
+      ...{ allowedLatenessMs: 30_000, provisionalEveryMs: 5_000, keysMax: 1_000, cellsMax: 10_000 },
+      topics: resultTopics,
+      views: [
+        {
+          name: 'terminal',
+          keyOf: ({ terminalId }) => terminalId ?? '',
+          fields: [
+            ['count', field(count, () => null)],
+            ['mean', field(mean, ({ amountMinor }: Payment) => amountMinor)],
+            ['max', field(max, ({ amountMinor }: Payment) => amountMinor)],
+            ['cards', field(distinct(), ({ cardId }: Payment) => cardId)],
+            ['countries', field(topK(3), ({ country }: Payment) => country ?? '')],
+          ],
+          outputs: [
+            { name: 'tumbling', window: { kind: 'tumbling', sizeMs: 20_000 } },
+            { name: 'hopping', window: { kind: 'hopping', sizeMs: 60_000, advanceMs: 20_000 } },
+            { name: 'session', window: { kind: 'session', gapMs: 15_000, reachMs: 600_000 } },
+          ],
+        },
+      ],
+    }),
+} as AnyProcessor;
+const processors = [...goldenProcessors(), windowKinds];
+
 /** A corpus as entries of a few records, so that a snapshot has many between its pieces. */
-const entriesOf = new Map(goldenProcessors().map(({ name, inputs }) => [name, corpusEntries(inputs)]));
+const entriesOf = new Map(processors.map(({ name, inputs }) => [name, corpusEntries(inputs)]));
 
 interface Case {
   /** Where the snapshot is begun, as a share of the corpus. */
@@ -45,7 +85,7 @@ function packBetween(fold: Fold, rest: readonly FoldEntry[], pieces: readonly nu
 }
 
 describe('a snapshot in slices', () => {
-  for (const processor of goldenProcessors())
+  for (const processor of processors)
     test(`[D1] of ${processor.name} is the one taken at once, and is folded on from`, { timeout: 120_000 }, () => {
       const entries = entriesOf.get(processor.name) ?? [];
       fc.assert(
