@@ -1,4 +1,5 @@
 import type { RecordBatch, TopicPartitionName } from '../sources/source.ts';
+import type { Block } from './blocks.ts';
 import type { JsonBytes } from './json-bytes.ts';
 
 /**
@@ -94,7 +95,14 @@ export interface Output {
   readonly body: object;
   /** Where the processor writes it itself, as bytes: exactly what `JSON.stringify(body)` gives. Then `body` is for tests and people. */
   writeBody?(into: JsonBytes): void;
+  /** Or where it has written that already: `[start, end)` of a block that it holds for whom it gives the output, with room for `suffixBytes` behind it. */
+  readonly written?: Block;
+  readonly start?: number;
+  readonly end?: number;
 }
+
+/** What comes behind a body: its producer's position, mostly some 200 bytes. */
+export const suffixBytes = 320;
 
 /** Decoded and valid records in fold order, before time is judged. */
 export interface InputBatch<E> {

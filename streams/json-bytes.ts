@@ -44,11 +44,9 @@ export class JsonBytes {
   }
 
   /** As `raw`, faster. */
-  fixed({ words, length }: FixedText): this {
-    this.makeRoom(words.length * wordBytes);
-    const { view, at } = this;
-    for (let i = 0; i < words.length; i++) view.setFloat64(at + i * wordBytes, words[i] as number, true);
-    this.at = at + length;
+  fixed(text: FixedText): this {
+    this.makeRoom(text.words.length * wordBytes);
+    this.at = putFixed(this.view, this.at, text);
     return this;
   }
 
@@ -172,10 +170,26 @@ export class JsonBytes {
     return this.from;
   }
 
+  get end(): number {
+    return this.at;
+  }
+
   /** As `take`, but only says where it ends. */
   cut(): number {
     this.from = this.at;
     return this.at;
+  }
+
+  /** Makes sure that so many bytes are free behind what was written, in one block with it. */
+  reserve(length: number): this {
+    this.makeRoom(length);
+    return this;
+  }
+
+  /** Leaves what was written since the last `take` or `cut`, and what was reserved behind it, to who goes on there; the block is held for it. */
+  leave(reserved: number): void {
+    this.memory.hold();
+    this.from = this.at += reserved;
   }
 
   private escaped(value: string): this {
@@ -216,6 +230,12 @@ export function fixedText(text: string): FixedText {
   const view = new DataView(bytes.buffer);
   const words = Float64Array.from({ length: bytes.length / wordBytes }, (_, i) => view.getFloat64(i * wordBytes, true));
   return { words, length };
+}
+
+/** Returns where it ends; up to seven bytes behind that are written over. */
+export function putFixed(view: DataView, at: number, { words, length }: FixedText): number {
+  for (let i = 0; i < words.length; i++) view.setFloat64(at + i * wordBytes, words[i] as number, true);
+  return at + length;
 }
 
 /** Names of fields as they are written, with quotes, comma and colon. */

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { of, Subject } from 'rxjs';
 import { expect, test, vi } from 'vitest';
 import type { FoldOutput } from '../tasks/contract.ts';
-import type { Output, StreamBatch } from './batch.ts';
+import { type Output, type StreamBatch, suffixBytes } from './batch.ts';
 import { Blocks } from './blocks.ts';
+import { JsonBytes } from './json-bytes.ts';
 import { stamp } from './stamp.ts';
 
 const output = (topic: string, identity: string, n: number): Output => ({
@@ -13,9 +14,17 @@ const output = (topic: string, identity: string, n: number): Output => ({
   body: { kind: 'window', text: '"}{', n },
 });
 
-function stamped(outputs: readonly Output[]): FoldOutput[] {
+/** As a processor that writes its results itself. */
+function writtenBefore(json: JsonBytes, { body, ...of }: Output): Output {
+  json.value(body).reserve(suffixBytes);
+  const { block: written, start, end } = json;
+  json.leave(suffixBytes);
+  return { ...of, body: {}, written, start, end };
+}
+
+function stamped(outputs: readonly Output[], pipeline = 'p'): FoldOutput[] {
   const stage = stamp({
-    pipeline: 'p',
+    pipeline,
     version: 3,
     shard: 2,
     revisionOf: (epoch, offset) => BigInt(epoch) * 1000n + offset,
@@ -37,6 +46,17 @@ test('an output says what made it: its position, counted from 0, and a revision'
   const common = { kind: 'window', text: '"}{', pipeline: 'p', version: 3, revision: '1007' };
   expect(first).toEqual({ ...common, n: 1, producer: { ...position, index: 0 } });
   expect(second).toEqual({ ...common, n: 2, producer: { ...position, index: 1 } });
+});
+
+test('what a processor has written itself leaves as what it has not, however long its position is', () => {
+  for (const pipeline of ['p', 'p'.repeat(60), 'p'.repeat(200)]) {
+    const json = new JsonBytes();
+    const outputs = Array.from({ length: 300 }, (_, n) => output('t', `${n}`, n));
+    const expected = stamped(outputs, pipeline).map(({ value }) => Buffer.from(value).toString());
+    const mixed = outputs.map((of, n) => (n % 3 === 0 ? of : writtenBefore(json, of)));
+    const made = stamped(mixed, pipeline);
+    expect(made.map(({ value }) => Buffer.from(value).toString())).toEqual(expected);
+  }
 });
 
 test('of one topic and identity only the last leaves an entry', () => {
@@ -65,6 +85,7 @@ test('outputs stay as they are, whatever is written in memory that others releas
   fc.assert(
     fc.property(fc.array(step, { minLength: 12, maxLength: 30 }), (steps) => {
       const stage = stamp({ pipeline: 'p', version: 1, shard: 0, revisionOf: (_epoch, offset) => offset });
+      const json = new JsonBytes();
       const held: { readonly made: FoldOutput; readonly text: string }[] = [];
       const batches = new Subject<StreamBatch<unknown>>();
       batches.pipe(stage.operator).subscribe((all) => {
@@ -72,7 +93,10 @@ test('outputs stay as they are, whatever is written in memory that others releas
       });
       steps.forEach(({ lengths, released }, i) => {
         const outputs = lengths.map((length, n) => ({ ...output('t', `${n}`, n), body: `${i}`.repeat(length) }));
-        const bodies = outputs.map((one) => ({ ...one, body: { text: one.body } }));
+        const bodies = outputs.map((one, n) => {
+          const whole = { ...one, body: { text: one.body } };
+          return n % 2 === 0 ? whole : writtenBefore(json, whole);
+        });
         const entry = { orderOffset: BigInt(i), epoch: 1, entryId: `e-${i}` };
         batches.next({ entry, outputs: bodies } as unknown as StreamBatch<unknown>);
         for (const at of released) {

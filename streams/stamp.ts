@@ -2,9 +2,10 @@
 // Guarantees: at most one output for a topic and identity leaves an entry (the last); `index` counts from 0 without holes.
 // Redelivery: position and bytes are a function of the entry, so consumers recognise what they have seen.
 import type { FoldOutput } from '../tasks/contract.ts';
-import type { Output, StreamBatch } from './batch.ts';
+import { type Output, type StreamBatch, suffixBytes } from './batch.ts';
 import type { Block } from './blocks.ts';
-import { fixedText, JsonBytes } from './json-bytes.ts';
+import { type FixedText, fixedText, JsonBytes, putFixed } from './json-bytes.ts';
+import { putWhole } from './json-digits.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 export interface StampOptions {
@@ -49,11 +50,34 @@ function stampAll<E>(
   });
   const beforeIndex = fixedText(`,${common.slice(1, -2)},"index":`);
   return outputs.map((output, index) => {
-    if (output.writeBody) output.writeBody(written);
+    const { written: block, start = 0, end = 0 } = output;
+    if (block && beforeIndex.length + indexBytes <= suffixBytes)
+      return new Stamped(output, { block, start, end: putSuffix(block, end - 1, beforeIndex, index) });
+    if (block) written.raw(block.bytes.subarray(start, end));
+    else if (output.writeBody) output.writeBody(written);
     else written.value(output.body);
     written.reopen().fixed(beforeIndex).number(index).ascii('}}');
-    return new Stamped(output, written);
+    written.block.hold();
+    block?.release();
+    return new Stamped(output, { block: written.block, start: written.start, end: written.cut() });
   });
+}
+
+/** What writing an index and its braces may touch. */
+const indexBytes = 32;
+const braces = 0x7d_7d;
+
+/** Behind a body that was written before; returns where it ends. */
+function putSuffix({ view }: Block, at: number, beforeIndex: FixedText, index: number): number {
+  const end = putWhole(view, putFixed(view, at, beforeIndex), index);
+  view.setUint16(end, braces);
+  return end + 2;
+}
+
+interface Place {
+  readonly block: Block;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** An output as bytes within a block that many share; a view of it is only made for who asks. */
@@ -66,15 +90,14 @@ class Stamped implements FoldOutput {
   readonly #start: number;
   readonly #end: number;
 
-  /** Takes what was written. */
-  constructor({ topic, key, partition }: Output, written: JsonBytes) {
+  /** Of a block that is held for it. */
+  constructor({ topic, key, partition }: Output, { block, start, end }: Place) {
     this.topic = topic;
     this.key = key;
     this.partition = partition;
-    this.#block = written.block;
-    this.#block.hold();
-    this.#start = written.start;
-    this.#end = written.cut();
+    this.#block = block;
+    this.#start = start;
+    this.#end = end;
   }
 
   get block(): Uint8Array {

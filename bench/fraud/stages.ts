@@ -5,7 +5,6 @@ import { DecisionOutput, DecisionWriter } from '../../processors/fraud/decision-
 import { Features } from '../../processors/fraud/features.ts';
 import { type Judged, RuleSet } from '../../processors/fraud/rules/rule-set.ts';
 import { EntryLog } from '../../streams/entry-log.ts';
-import { JsonBytes } from '../../streams/json-bytes.ts';
 import { rounded, secondsOf } from '../meter.ts';
 import { type PaymentsOptions, benchRules, seededPayments } from './payments.ts';
 
@@ -37,15 +36,14 @@ export function measureStages(options: PaymentsOptions): Stages {
   for (const event of benchRules()) rules.apply(event);
   const row = features.fold(payments[0] as Payment, newestMs);
   const judging = micros(payments, (payment) => void rules.judge(payment, row));
-  const [json, writer] = [new JsonBytes(), new DecisionWriter()];
+  const writer = new DecisionWriter();
   const judged: Judged = rules.judge(payments[0] as Payment, row);
   const batch = new EntryLog(['payments-0']).append({ clockMs: 0, records: [{ value: payments[0] as Payment }] })
     .batches[0];
   if (!batch) throw new Error('no batch');
   const writing = micros(payments, (payment) => {
     const decided = { payment, judged, row, clockMs: newestMs, batch, index: 0 };
-    new DecisionOutput(decided, writer).writeBody(json);
-    json.take();
+    new DecisionOutput(decided, writer).written.release();
   });
   return { decode, features: folding, rules: judging, write: writing };
 }

@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Payment } from '../../events/payment.ts';
 import type { RecordBatch } from '../../sources/source.ts';
-import { JsonBytes } from '../../streams/json-bytes.ts';
 import { DecisionOutput, DecisionWriter } from './decision-output.ts';
 import { featureNames } from './feature-names.ts';
-import { FeatureRows, isFlagAt, namedFeatures } from './feature-row.ts';
+import { isFlagAt, namedFeatures, newRow } from './feature-row.ts';
 import type { Judged } from './rules/rule-set.ts';
 
 const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('card-1', 'é', '"\\', '\n'));
@@ -18,9 +17,8 @@ const payment = fc.record(
   },
   { requiredKeys: ['id', 'type', 'version', 'source', 'eventTimeMs', 'key', 'amountMinor', 'currency', 'cardId'] },
 ) as fc.Arbitrary<Payment>;
-const rows = new FeatureRows();
 const row = fc.array(value, { minLength: featureNames.length, maxLength: featureNames.length }).map((values) => {
-  const made = rows.next();
+  const made = newRow();
   for (const [place, of] of values.entries()) made[place] = isFlagAt(place) ? Number(of > 1) : of;
   return made;
 });
@@ -37,7 +35,6 @@ const judged: fc.Arbitrary<Judged> = fc.record({
 
 test('a decision is written as JSON.stringify would write it, and reads back as its object', () => {
   const writer = new DecisionWriter();
-  const json = new JsonBytes();
   fc.assert(
     fc.property(
       payment,
@@ -50,7 +47,6 @@ test('a decision is written as JSON.stringify would write it, and reads back as 
         const batch = { ...place, baseOffset: at - 2n, offsetDeltas: Int32Array.of(0, 2) } as unknown as RecordBatch;
         const decided = { payment: of, judged: by, row: features, clockMs, batch, index: 1 };
         const output = new DecisionOutput(decided, writer);
-        output.writeBody(json);
         const expected = {
           ...{ kind: 'decision', paymentId: of.id, paymentSource: of.source, eventTimeMs: of.eventTimeMs },
           ...{ cardId: of.cardId, terminalId: of.terminalId ?? null, deviceId: of.deviceId ?? null },
@@ -59,8 +55,10 @@ test('a decision is written as JSON.stringify would write it, and reads back as 
           ...{ declineScore: by.declineScore, ruleSetVersion: by.ruleSetVersion, rules: by.verdicts },
           ...{ features: namedFeatures(features), clockMs, input: { ...place, inputOffset: String(at) } },
         };
-        expect(new TextDecoder().decode(json.take())).toBe(JSON.stringify(expected));
+        const { written, start, end } = output;
+        expect(new TextDecoder().decode(written.bytes.subarray(start, end))).toBe(JSON.stringify(expected));
         expect(output.body).toEqual(JSON.parse(JSON.stringify(expected)));
+        written.release();
       },
     ),
     { numRuns: 500 },

@@ -1,11 +1,12 @@
 // A decision on its way out: a hundred features and every rule by name are most of what a payment costs, so it is written as bytes from
-// the row of features, and never is an object. Guarantees: the bytes are those that `JSON.stringify` gives of the decision.
+// the row of features, at once, and never is an object. Guarantees: the bytes are those that `JSON.stringify` gives of the decision.
 // Redelivery: no state but what was written last.
 import type { Decision } from '../../events/decisions.ts';
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { RecordBatch } from '../../sources/source.ts';
-import type { Output, TimedEvent } from '../../streams/batch.ts';
+import { type Output, suffixBytes, type TimedEvent } from '../../streams/batch.ts';
+import type { Block } from '../../streams/blocks.ts';
 import { type FixedText, fieldNames, fixedText, JsonBytes } from '../../streams/json-bytes.ts';
 import { recordOffset } from '../../streams/positions.ts';
 import { featureNames, isFlag } from './feature-names.ts';
@@ -15,9 +16,8 @@ import type { Judged } from './rules/rule-set.ts';
 /** A decision without its producer's position. */
 type DecisionBody = Omit<Decision, 'pipeline' | 'version' | 'revision' | 'producer'>;
 
-/** What a decision is made of. */
+/** What a decision is made of; only read while the output is made, for payment and row may be lent. */
 export interface Decided {
-  /** Only read while the output is made: it may be lent. */
   readonly payment: Payment;
   readonly judged: Judged;
   readonly row: FeatureRow;
@@ -52,51 +52,36 @@ const keys = {
   end: fixedText('"}}'),
 };
 
-/** A decision as an output; it is written when it leaves. */
+/** A decision as an output. It is written at once, while its payment and its features are at hand: they may be lent. */
 export class DecisionOutput implements Output {
   readonly topic = resultTopics.decisions;
   readonly key: string;
   /** Set where the entry holds no other decision on the payment. */
   isOnly = false;
-  readonly judged: Judged;
-  readonly row: FeatureRow;
-  readonly batch: RecordBatch;
-  readonly index: number;
-  private readonly writer: DecisionWriter;
-  private readonly clockMs: number;
-  /** Or it is read where it stands in the batch. */
+  readonly written: Block;
+  readonly start: number;
+  readonly end: number;
+  private readonly source: string;
+  /** Or it is read where it stands in the batch, whose bytes are good until the entry is folded. */
   private readonly id: string | null;
+  private readonly batch: RecordBatch;
   private readonly idStart: number;
   private readonly idEnd: number;
-  private readonly source: string;
-  private readonly eventTimeMs: number;
-  private readonly terminalId: string | null;
-  private readonly deviceId: string | null;
-  private readonly merchantId: string | null;
-  private readonly country: string | null;
-  private readonly amountMinor: number;
-  private readonly currency: string;
 
-  constructor({ payment, judged, row, clockMs, batch, index }: Decided, writer: DecisionWriter) {
-    this.key = payment.cardId;
-    this.judged = judged;
-    this.row = row;
-    this.batch = batch;
-    this.index = index;
-    this.writer = writer;
-    this.clockMs = clockMs;
+  constructor(decided: Decided, writer: DecisionWriter) {
+    const { payment, batch } = decided;
     const { idBytes } = payment as TimedEvent;
+    this.key = payment.cardId;
+    this.source = payment.source;
     this.id = idBytes ? null : payment.id;
+    this.batch = batch;
     this.idStart = idBytes ? idBytes.idStart : 0;
     this.idEnd = idBytes ? idBytes.idEnd : 0;
-    this.source = payment.source;
-    this.eventTimeMs = payment.eventTimeMs;
-    this.terminalId = payment.terminalId ?? null;
-    this.deviceId = payment.deviceId ?? null;
-    this.merchantId = payment.merchantId ?? null;
-    this.country = payment.country ?? null;
-    this.amountMinor = payment.amountMinor;
-    this.currency = payment.currency;
+    const json = writer.write(decided).reserve(suffixBytes);
+    this.written = json.block;
+    this.start = json.start;
+    this.end = json.end;
+    json.leave(suffixBytes);
   }
 
   get identity(): string {
@@ -105,37 +90,13 @@ export class DecisionOutput implements Output {
   }
 
   get body(): DecisionBody {
-    const json = new JsonBytes();
-    this.writeBody(json);
-    return JSON.parse(decoder.decode(json.take())) as DecisionBody;
-  }
-
-  writeBody(json: JsonBytes): void {
-    const { writer, judged } = this;
-    json.fixed(keys.paymentId);
-    if (this.id === null) json.plain(this.batch.bytes, this.idStart, this.idEnd);
-    else json.text(this.id);
-    json.fixed(keys.paymentSource).text(this.source);
-    json.fixed(keys.eventTimeMs).number(this.eventTimeMs);
-    json.fixed(keys.cardId).text(this.key);
-    json.fixed(keys.terminalId).text(this.terminalId);
-    json.fixed(keys.deviceId).text(this.deviceId);
-    json.fixed(keys.merchantId).text(this.merchantId);
-    json.fixed(keys.country).text(this.country);
-    json.fixed(keys.amountMinor).number(this.amountMinor);
-    json.fixed(keys.currency).text(this.currency);
-    json.fixed(keys.outcome).text(judged.outcome);
-    json.fixed(keys.score).number(judged.score);
-    writer.rules(judged, json);
-    json.fixed(keys.features).named(features, this.row);
-    json.fixed(keys.clockMs).number(this.clockMs);
-    writer.input(this.batch, this.index, json);
-    json.fixed(keys.end);
+    return JSON.parse(decoder.decode(this.written.bytes.subarray(this.start, this.end))) as DecisionBody;
   }
 }
 
 /** What decisions have in common, as bytes. */
 export class DecisionWriter {
+  private readonly json = new JsonBytes();
   private judged: Judged | null = null;
   private ruleSet = nothing;
   /** The judgement of most payments, and what is written of it. */
@@ -151,8 +112,34 @@ export class DecisionWriter {
     this.batch = null;
   }
 
+  /** Returns where it is written. */
+  write({ payment, judged, row, clockMs, batch, index }: Decided): JsonBytes {
+    const { json } = this;
+    const { idBytes } = payment as TimedEvent;
+    json.fixed(keys.paymentId);
+    if (idBytes) json.plain(idBytes.bytes, idBytes.idStart, idBytes.idEnd);
+    else json.text(payment.id);
+    json.fixed(keys.paymentSource).text(payment.source);
+    json.fixed(keys.eventTimeMs).number(payment.eventTimeMs);
+    json.fixed(keys.cardId).text(payment.cardId);
+    json.fixed(keys.terminalId).text(payment.terminalId ?? null);
+    json.fixed(keys.deviceId).text(payment.deviceId ?? null);
+    json.fixed(keys.merchantId).text(payment.merchantId ?? null);
+    json.fixed(keys.country).text(payment.country ?? null);
+    json.fixed(keys.amountMinor).number(payment.amountMinor);
+    json.fixed(keys.currency).text(payment.currency);
+    json.fixed(keys.outcome).text(judged.outcome);
+    json.fixed(keys.score).number(judged.score);
+    this.rules(judged);
+    json.fixed(keys.features).named(features, row);
+    json.fixed(keys.clockMs).number(clockMs);
+    this.input(batch, index);
+    return json.fixed(keys.end);
+  }
+
   /** The rule set, and what each rule said. */
-  rules(judged: Judged, json: JsonBytes): void {
+  private rules(judged: Judged): void {
+    const { json } = this;
     if (judged === this.quiet) {
       json.raw(this.quietBytes);
       return;
@@ -174,7 +161,8 @@ export class DecisionWriter {
   }
 
   /** Where the payment was read. */
-  input(batch: RecordBatch, index: number, json: JsonBytes): void {
+  private input(batch: RecordBatch, index: number): void {
+    const { json } = this;
     if (this.batch !== batch) {
       this.batch = batch;
       this.baseOffset = batch.baseOffset < safeOffsets ? Number(batch.baseOffset) : Number.NaN;

@@ -21,31 +21,8 @@ export const isFeature = (name: string): boolean => places.has(name);
 
 export const isFlagAt = (place: number): boolean => flags[place] === true;
 
-/** Rows share blocks of memory: one of its own for each would cost more than filling it. */
-const blockRows = 64;
-
-/** Gives rows that say nothing, each its own until they are all given anew. */
-export class FeatureRows {
-  private readonly rows: FeatureRow[] = [];
-  private given = 0;
-
-  next(): FeatureRow {
-    if (this.given === this.rows.length) this.addBlock();
-    const row = this.rows[this.given++] as FeatureRow;
-    return row.fill(Number.NaN);
-  }
-
-  /** Those that were given are nobody's from now on. */
-  reuse(): void {
-    this.given = 0;
-  }
-
-  private addBlock(): void {
-    const { length } = featureNames;
-    const block = new Float64Array(blockRows * length);
-    for (let i = 0; i < blockRows; i++) this.rows.push(block.subarray(i * length, (i + 1) * length));
-  }
-}
+/** A row that says nothing. */
+export const newRow = (): FeatureRow => new Float64Array(featureNames.length).fill(Number.NaN);
 
 /** As a decision keeps it. */
 export function featureAt(row: FeatureRow, place: number): number | boolean | null {

@@ -10,7 +10,7 @@ import { Seen } from './ahead.ts';
 import { CardFacts } from './card-facts.ts';
 import { Codes } from './codes.ts';
 import { Entities } from './entities.ts';
-import { type FeatureRow, FeatureRows, placeOf } from './feature-row.ts';
+import { type FeatureRow, newRow, placeOf } from './feature-row.ts';
 import { FraudLabels, type SavedFraudLabels } from './fraud-labels.ts';
 import { Keys } from './keys.ts';
 import { Blocks } from './number-lists.ts';
@@ -63,7 +63,8 @@ export class Features {
   /** By the place of their terminal in `labelled`. */
   private readonly labels: (FraudLabels | null)[] = [];
   private expired = 0;
-  private readonly rows = new FeatureRows();
+  /** Of the payment folded last. */
+  private readonly row = newRow();
 
   constructor({ keysMax }: FeaturesOptions) {
     const blocks = new Blocks();
@@ -87,14 +88,9 @@ export class Features {
     return terminalId === undefined || this.labelled.hasRoomFor(terminalId);
   }
 
-  /** The rows that `fold` gave are nobody's from now on. */
-  reuseRows(): void {
-    this.rows.reuse();
-  }
-
-  /** Folds the payment and gives its features. */
+  /** Folds the payment and gives its features, which are good until the next. */
   fold(payment: Payment, watermarkMs: number): FeatureRow {
-    const row = this.rows.next();
+    const row = this.row.fill(Number.NaN);
     const { cards, devices, terminals } = this;
     const { cardId, deviceId, terminalId, amountMinor } = payment;
     const asOfMs = Math.max(payment.eventTimeMs, watermarkMs);

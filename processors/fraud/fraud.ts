@@ -48,7 +48,7 @@ export function fraud(options: FraudOptions): Processor<FraudEvent> {
       const core = new Fraud(options);
       const stage = stageOf(core);
       const { operator } = stage;
-      return { ...stage, steps: { operator, open: core.reopen, take: core.take, close: core.close } };
+      return { ...stage, steps: { operator, open: core.open, take: core.take, close: core.close } };
     },
   };
 }
@@ -84,20 +84,14 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
     return this.close(batch);
   }
 
-  /** As `open`, where the outputs of the entry before have left. */
-  readonly reopen = (entry: EntryContext): void => {
-    this.features.reuseRows();
-    this.open(entry);
-  };
-
-  private open({ clockMs }: EntryContext): void {
+  readonly open = ({ clockMs }: EntryContext): void => {
     this.clockMs = clockMs;
     this.writer.open();
     this.outputs = this.alerts.begin(clockMs).map(alertOutput);
     this.decisions = [];
     this.rejected = [];
     this.oldestMs = Infinity;
-  }
+  };
 
   readonly take = (event: FraudEvent, batch: RecordBatch, index: number, time: RecordTime): void => {
     const refused = this.fold(event, batch, index, time);

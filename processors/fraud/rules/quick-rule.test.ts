@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Payment } from '../../../events/payment.ts';
 import { featureNames } from '../feature-names.ts';
-import { FeatureRows, isFlagAt } from '../feature-row.ts';
+import { isFlagAt, newRow } from '../feature-row.ts';
 import { ruleLanguage } from './rule-language.ts';
 
 const isListed = (list: string, entityType: string): boolean => list === 'vip' && entityType === 'card';
@@ -42,9 +42,8 @@ const { truth } = fc.letrec<{ truth: string; number: string; text: string }>((ti
 }));
 
 const value = fc.oneof(fc.constantFrom(0, 1, 2.5, 1_000, Number.NaN), fc.double({ noDefaultInfinity: true }));
-const rows = new FeatureRows();
 const row = fc.array(value, { minLength: featureNames.length, maxLength: featureNames.length }).map((values) => {
-  const made = rows.next();
+  const made = newRow();
   for (const [place, of] of values.entries()) made[place] = isFlagAt(place) ? (of > 0 ? 1 : of === 0 ? 0 : NaN) : of;
   return made;
 });
