@@ -60,6 +60,9 @@ export class Alerts {
   private readonly open = new Map<string, OpenAlert>();
   /** Cards whose alert has changed since it was published. */
   private readonly changed = new Set<string>();
+  /** Those of them that had not before this entry; of the others none is due before `dueMs`. */
+  private fresh: string[] = [];
+  private dueMs = -Infinity;
   private refused = 0;
   private readonly slices = new PlaceSlices<SavedAlert>();
 
@@ -91,7 +94,7 @@ export class Alerts {
     this.slices.beforeChange(alert.place);
     this.open.delete(cardId);
     this.open.set(cardId, alert);
-    this.changed.add(cardId);
+    this.note(cardId);
     hit(alert, payment, judged, clockMs);
   }
 
@@ -104,26 +107,40 @@ export class Alerts {
     this.slices.beforeChange(alert.place);
     alert.payments.splice(place, 1);
     alert.hits -= 1;
-    this.changed.add(cardId);
+    this.note(cardId);
+    // It may be over now, which is told at once.
+    this.dueMs = -Infinity;
   }
 
   /** To be called last with each entry: what is to be told now. */
   end(clockMs: number): readonly AlertBody[] {
     const told: AlertBody[] = [];
-    for (const cardId of this.changed) {
+    // Thousands may wait for their next update, so they are looked through only when one of them is due.
+    const isDue = clockMs >= this.dueMs;
+    let dueMs = isDue ? Infinity : this.dueMs;
+    for (const cardId of isDue ? this.changed : this.fresh) {
       const alert = this.open.get(cardId);
+      const nextMs = alert?.isRaised ? alert.publishedClockMs + this.options.updateEveryMs : -Infinity;
       if (!alert) this.changed.delete(cardId);
       else if (alert.hits <= 0) {
         this.close(alert);
         if (alert.isRaised) told.push(bodyOf(alert, 'retracted', clockMs));
-      } else if (!alert.isRaised || clockMs >= alert.publishedClockMs + this.options.updateEveryMs) {
+      } else if (clockMs >= nextMs) {
         told.push(bodyOf(alert, alert.isRaised ? 'updated' : 'raised', clockMs));
         this.changed.delete(cardId);
         this.slices.beforeChange(alert.place);
         Object.assign(alert, { isRaised: true, publishedClockMs: clockMs });
-      }
+      } else dueMs = Math.min(dueMs, nextMs);
     }
+    this.dueMs = dueMs;
+    this.fresh = [];
     return told;
+  }
+
+  private note(cardId: string): void {
+    if (this.changed.has(cardId)) return;
+    this.changed.add(cardId);
+    this.fresh.push(cardId);
   }
 
   /** It never changes again: a snapshot that is under way has it still. */
@@ -153,6 +170,7 @@ export class Alerts {
     for (const alert of valuesOf<SavedAlert>(open)) this.open.set(alert.cardId, { ...alert, place: -1 });
     for (const cardId of valuesOf<string>(changed)) this.changed.add(cardId);
     this.refused = refused.head as number;
+    this.dueMs = -Infinity;
   }
 }
 

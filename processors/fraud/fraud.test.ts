@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Alert, Decision } from '../../events/decisions.ts';
 import type { Label } from '../../events/label.ts';
@@ -5,6 +6,7 @@ import type { Payment } from '../../events/payment.ts';
 import type { Rule } from '../../events/rule.ts';
 import type { Output } from '../../streams/batch.ts';
 import { playMarbles } from '../../streams/marbles.ts';
+import { atOnce } from '../../streams/pieces.ts';
 import { Alerts } from './alerts.ts';
 import { fraud, type FraudEvent } from './fraud.ts';
 import type { Judged } from './rules/rule-set.ts';
@@ -106,6 +108,40 @@ test('[H10] 10,000 payments within a minute are one alert and a few updates, and
   expect(told.slice(0, 2)).toEqual(['raised 100', 'updated 1800']);
   expect(told.length).toBeLessThanOrEqual(9);
   expect(told.at(-1)).toBe('resolved 10000');
+});
+
+test('which alerts are told does not depend on what was looked through before: after every restart it is the same', () => {
+  const act = fc.record({ card: fc.nat(6), isRefuted: fc.boolean(), at: fc.nat(9) });
+  const entry = fc.record({
+    ms: fc.constantFrom(0, 500, 3_000, 9_999, 10_000, 30_000),
+    acts: fc.array(act, { maxLength: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 10, maxLength: 40 }), (entries) => {
+      const make = () => new Alerts({ coolDownMs: 25_000, updateEveryMs: 10_000, alertsMax: 6 });
+      const straight = make();
+      let restarted = make();
+      let clockMs = 0;
+      const paid: Payment[] = [];
+      for (const [n, { ms, acts }] of entries.entries()) {
+        clockMs += ms;
+        const state = atOnce(restarted.beginSnapshot(1_000));
+        (restarted = make()).restore(state);
+        const told = [straight, restarted].map((alerts) => {
+          const all = [...alerts.begin(clockMs)];
+          for (const [i, { card, isRefuted, at }] of acts.entries()) {
+            const known = paid.at(-1 - at);
+            if (isRefuted && known) alerts.foldLabel({ ...refuted(known.id).value, cardId: known.cardId } as Label);
+            else alerts.fold(pay(n * 10 + i, `c${card}`).value as Payment, declined, clockMs);
+          }
+          return [...all, ...alerts.end(clockMs)];
+        });
+        for (const [i, { card }] of acts.entries()) paid.push(pay(n * 10 + i, `c${card}`).value as Payment);
+        expect(told[1]).toEqual(told[0]);
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test('[D3] beyond the limit an alert is counted and not raised, and a payment of a new card is a dead letter', () => {
