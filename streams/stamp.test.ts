@@ -15,11 +15,11 @@ const output = (topic: string, identity: string, n: number): Output => ({
 });
 
 /** As a processor that writes its results itself. */
-function writtenBefore(json: JsonBytes, { body, ...of }: Output): Output {
+function writtenBefore(json: JsonBytes, { body, ...rest }: Output): Output {
   json.value(body).reserve(suffixBytes);
   const { block: written, start, end } = json;
   json.leave(suffixBytes);
-  return { ...of, body: {}, written, start, end };
+  return { ...rest, body: {}, written, start, end };
 }
 
 function stamped(outputs: readonly Output[], pipeline = 'p'): FoldOutput[] {
@@ -53,7 +53,7 @@ test('what a processor has written itself leaves as what it has not, however lon
     const json = new JsonBytes();
     const outputs = Array.from({ length: 300 }, (_, n) => output('t', `${n}`, n));
     const expected = stamped(outputs, pipeline).map(({ value }) => Buffer.from(value).toString());
-    const mixed = outputs.map((of, n) => (n % 3 === 0 ? of : writtenBefore(json, of)));
+    const mixed = outputs.map((one, n) => (n % 3 === 0 ? one : writtenBefore(json, one)));
     const made = stamped(mixed, pipeline);
     expect(made.map(({ value }) => Buffer.from(value).toString())).toEqual(expected);
   }
