@@ -3,8 +3,9 @@
 // neighbours than are kept; popular items are damped, so that what everybody looks at is not everybody's neighbour.
 // Redelivery: knows no ids; duplicates were dropped before.
 import type { RankedItem } from '../../events/insights.ts';
+import type { MixedReader, MixedRow } from '../../streams/mixed-row.ts';
+import type { BegunSnapshot } from '../../tasks/contract.ts';
 import { Best, type Candidate } from './best.ts';
-import { type CellArray, Cells } from './cells.ts';
 import { Kept, type Touched } from './kept.ts';
 import { coVisitedReason } from './reason.ts';
 import { addToTile, countFrom, dropBefore, oldestFrom, type Tiles } from './tiles.ts';
@@ -38,8 +39,8 @@ interface Item extends Touched {
   /** `sessions` in the window as of its first tile: not part of the state. */
   windowTile: number;
   windowSessions: number;
-  /** In the snapshot that is being taken. */
-  place: number;
+  /** Among the items, as long as the item is one of them. */
+  readonly place: number;
 }
 
 /** Sessions that two items share, by tile. Nearly all pairs have one tile: it needs no array. */
@@ -68,7 +69,10 @@ export class CoVisits {
   constructor({ windowMs, keysMax, listItemsMax }: CoVisitsOptions) {
     this.tileMs = windowMs / tilesPerWindow;
     this.listItemsMax = listItemsMax;
-    this.items = new Kept({ keysMax, keepMs: windowMs, create: (itemId) => newItem(itemId, -Infinity, []) });
+    this.items = new Kept({
+      ...{ keysMax, keepMs: windowMs, create: newItem },
+      ...{ write: (item, into) => this.write(item, into), read: (item, from) => this.read(item, from) },
+    });
   }
 
   get itemCount(): number {
@@ -103,12 +107,12 @@ export class CoVisits {
     const item = this.items.get(itemId, newestMs);
     if (!item) return;
     const first = this.firstTile(newestMs);
-    const own = sessionsOf(item, first) + shrinkage;
+    const own = this.sessionsOf(item, first) + shrinkage;
     for (const pairOfBoth of item.neighbours.values()) {
       const support = sessionsOfBoth(pairOfBoth, first);
       if (support === 0) continue;
       const { other, older, tile } = pairOfBoth;
-      const rank = Math.round((scoreUnit * support) / Math.sqrt(own * (sessionsOf(other, first) + shrinkage)));
+      const rank = Math.round((scoreUnit * support) / Math.sqrt(own * (this.sessionsOf(other, first) + shrinkage)));
       tell(other.itemId, rank, support, older === null ? tile : (oldestFrom(older, first) ?? tile));
     }
   }
@@ -135,76 +139,61 @@ export class CoVisits {
     return Math.floor(newestMs / this.tileMs) - tilesPerWindow + 1;
   }
 
-  /** By place in `ids`, then in `gone`: ids of neighbours stand there once, not once a pair. */
-  snapshot(): Saved {
-    const items = [...this.items.values()];
-    for (let place = 0; place < items.length; place++) (items[place] as Item).place = place;
-    const gone = new Map<string, number>();
-    const placeOf = (itemId: string, other: Item): number => {
-      if (items[other.place] === other) return other.place;
-      const known = this.items.get(itemId, -Infinity)?.place ?? gone.get(itemId) ?? items.length + gone.size;
-      if (known >= items.length) gone.set(itemId, known);
-      return known;
-    };
-    const cells = new Cells();
-    for (const { sessions, neighbours } of items) {
-      putTiles(cells, sessions);
-      cells.put(neighbours.size);
-      for (const [itemId, { other, tile, count, older }] of neighbours) {
-        cells.put(placeOf(itemId, other));
-        putTiles(cells, older ?? []);
-        cells.put(tile);
-        cells.put(count);
-      }
-    }
-    const lastMs = Float64Array.from(items, (item) => item.lastMs);
-    return { ids: items.map(({ itemId }) => itemId), gone: [...gone.keys()], lastMs, cells: cells.taken() };
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return this.items.beginSnapshot(pieceBytes);
   }
 
   restore(state: unknown): void {
-    const { ids, gone, lastMs, cells } = state as Saved;
-    // Who is gone had counted nothing that is in the window.
-    const items = [...ids, ...gone].map((itemId, place) => newItem(itemId, lastMs[place] ?? -Infinity, []));
-    let at = 0;
-    const next = (): number => cells[at++] as number;
-    const tiles = (into: Tiles): Tiles => {
-      for (let left = next(); left > 0; left--) into.push(next());
-      return into;
-    };
-    for (let place = 0; place < ids.length; place++) {
-      const { sessions, neighbours } = items[place] as Item;
-      tiles(sessions);
-      for (let left = next(); left > 0; left--) {
-        const other = items[next()] as Item;
-        const older = tiles([]);
-        neighbours.set(other.itemId, { other, tile: next(), count: next(), older: older.length > 0 ? older : null });
+    this.items.restore(state);
+  }
+
+  /** Tiles of its sessions, and of each neighbour its place, tiles and counts. Who is no item any more, is written −1 − place, with the id. */
+  private write({ sessions, neighbours }: Item, into: MixedRow): void {
+    into.putList(sessions);
+    into.put(neighbours.size);
+    for (const [itemId, { other, tile, count, older }] of neighbours) {
+      if (this.items.wasAt(itemId, other.place)) into.put(other.place);
+      else {
+        into.put(-1 - other.place);
+        into.putText(itemId);
       }
+      into.putList(older ?? noTiles);
+      into.put(tile);
+      into.put(count);
     }
-    this.items.restore(
-      ids.map((itemId, place) => [itemId, items[place] as Item] as const),
-      (item) => item,
-    );
+  }
+
+  private read({ sessions, neighbours }: Item, from: MixedReader): void {
+    for (const number of from.takeList()) sessions.push(number);
+    for (let left = from.take(); left > 0; left--) {
+      const place = from.take();
+      // Who is gone has counted nothing that is in the window.
+      const other = place < 0 ? newItem(from.takeText(), -1 - place) : (this.items.at(place) as Item);
+      const older = from.takeList();
+      const pair = { other, tile: from.take(), count: from.take(), older: older.length > 0 ? older : null };
+      neighbours.set(other.itemId, pair);
+    }
+  }
+
+  /** In the window. */
+  private sessionsOf(item: Item, firstTile: number): number {
+    if (item.windowTile !== firstTile) {
+      if ((item.sessions[0] as number) < firstTile) {
+        this.items.beforeChange(item.place);
+        dropBefore(item.sessions, firstTile);
+      }
+      item.windowTile = firstTile;
+      item.windowSessions = countFrom(item.sessions, firstTile);
+    }
+    return item.windowSessions;
   }
 }
 
-interface Saved {
-  /** The longest untouched first. */
-  readonly ids: readonly string[];
-  /** Neighbours that are no items any more. */
-  readonly gone: readonly string[];
-  readonly lastMs: Float64Array;
-  /** Of each item: tiles of its sessions, number of neighbours, and of each its place, older tiles, newest tile and count. Tiles with their number before them. */
-  readonly cells: CellArray;
-}
+const noTiles: Tiles = [];
 
-function putTiles(cells: Cells, tiles: Tiles): void {
-  cells.put(tiles.length);
-  for (let at = 0; at < tiles.length; at++) cells.put(tiles[at] as number);
-}
-
-const newItem = (itemId: string, lastMs: number, sessions: Tiles): Item => ({
-  ...{ itemId, lastMs, sessions, neighbours: new Map<string, Pair>() },
-  ...{ windowTile: noTile, windowSessions: 0, place: 0 },
+const newItem = (itemId: string, place: number): Item => ({
+  ...{ itemId, place, lastMs: -Infinity, sessions: [], neighbours: new Map<string, Pair>() },
+  ...{ windowTile: noTile, windowSessions: 0 },
 });
 
 function pair({ neighbours }: Item, other: Item, tile: number, firstTile: number): void {
@@ -231,15 +220,6 @@ function addSession(both: Pair, tile: number): void {
 function sessionsOfBoth({ tile, count, older }: Pair, firstTile: number): number {
   if (tile < firstTile) return 0;
   return older === null ? count : count + countFrom(older, firstTile);
-}
-
-function sessionsOf(item: Item, firstTile: number): number {
-  if (item.windowTile !== firstTile) {
-    dropBefore(item.sessions, firstTile);
-    item.windowTile = firstTile;
-    item.windowSessions = countFrom(item.sessions, firstTile);
-  }
-  return item.windowSessions;
 }
 
 /** Keeps the neighbours that were seen together most in the window; of equals those seen together last, then the lower id. */

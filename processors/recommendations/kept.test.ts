@@ -1,9 +1,19 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Kept } from './kept.ts';
+import { atOnce } from '../../streams/pieces.ts';
+import { Kept, type Touched } from './kept.ts';
 
 const keepMs = 10;
-const open = () => new Kept({ keysMax: 1_000, keepMs, create: () => ({ lastMs: -Infinity, touches: 0 }) });
+interface Counted extends Touched {
+  readonly key: string;
+  touches: number;
+}
+const open = () =>
+  new Kept<Counted>({
+    ...{ keysMax: 1_000, keepMs, create: (key) => ({ key, lastMs: -Infinity, touches: 0 }) },
+    write: ({ touches }, into) => into.put(touches),
+    read: (kept, from) => void (kept.touches = from.take()),
+  });
 
 test('keys are kept in the order of their last touch, swept from the longest untouched on, and restored so', () => {
   const step = fc.record({ key: fc.nat(6), afterMs: fc.integer({ min: -8, max: 8 }), what: fc.nat(9) });
@@ -17,9 +27,9 @@ test('keys are kept in the order of their last touch, swept from the longest unt
       for (const { key: number, afterMs, what } of steps) {
         const key = `k${number}`;
         if (what === 0) {
-          const saved = structuredClone(kept.snapshot((one) => one));
+          const saved = structuredClone(atOnce(kept.beginSnapshot(100)));
           kept = open();
-          kept.restore(saved, (one) => one);
+          kept.restore(saved);
         } else if (what === 1) {
           kept.sweep(newestMs);
           while (expected[0] && isOver(expected[0])) expected.shift();
@@ -32,9 +42,7 @@ test('keys are kept in the order of their last touch, swept from the longest unt
           expected = [...expected.filter((one) => one.key !== key), touched];
           kept.touch(key, timeMs, newestMs).touches += 1;
         }
-        expect(kept.snapshot((one) => ({ ...one }))).toEqual(
-          expected.map((one) => [one.key, { lastMs: one.lastMs, touches: one.touches }]),
-        );
+        expect([...kept.values()]).toEqual(expected);
         expect([...kept.values()]).toHaveLength(kept.size);
         expect(kept.get(key, newestMs)?.touches).toBe(expected.find((one) => one.key === key && !isOver(one))?.touches);
       }

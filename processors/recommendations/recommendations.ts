@@ -6,7 +6,9 @@ import type { RankedItem, RecommendationList } from '../../events/insights.ts';
 import type { Interaction } from '../../events/interaction.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { Output, Rejected, StreamBatch, StreamRecord } from '../../streams/batch.ts';
+import { atOnce, beginPlain, joined, split } from '../../streams/pieces.ts';
 import { stageOf } from '../../streams/stage.ts';
+import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../../tasks/contract.ts';
 import type { Processor } from '../processor.ts';
 import { CoVisits } from './co-visits.ts';
 import { personalList } from './personal.ts';
@@ -46,7 +48,7 @@ export function recommendations(options: RecommendationsOptions): Processor<Inte
     version: 1,
     inputs: ['interactions'],
     eventTypes: ['interaction'],
-    stateShape: { trending: 1, coVisits: 2, visitors: 1, lists: 1, coVisitWindowMs: options.coVisitWindowMs },
+    stateShape: { trending: 2, coVisits: 3, visitors: 2, lists: 2, coVisitWindowMs: options.coVisitWindowMs },
     acceptsBehindMs,
     create: () => stageOf(new Recommendations(options)),
   };
@@ -167,33 +169,45 @@ class Recommendations {
     };
   }
 
-  snapshot(): unknown {
-    const { newestMs, coVisitedStep, counts } = this;
-    const parts = Object.entries(this.parts()).map(([name, part]) => [name, part.snapshot()] as const);
-    return { newestMs, coVisitedStep, counts: { ...counts }, ...Object.fromEntries(parts) };
+  snapshot(): SlicedState {
+    return atOnce(this.beginSnapshot(snapshotPieceBytes));
+  }
+
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const { newestMs, coVisitedStep, counts, coVisitedWaiting, personalWaiting } = this;
+    const plain: SavedPlain = {
+      ...{ newestMs, coVisitedStep, counts: { ...counts } },
+      ...{ coVisitedWaiting: coVisitedWaiting.snapshot(), personalWaiting: personalWaiting.snapshot() },
+    };
+    const parts = Object.entries(this.parts()).map(([name, part]) => [name, part.beginSnapshot(pieceBytes)] as const);
+    return joined({ plain: beginPlain(plain), ...Object.fromEntries(parts) });
   }
 
   restore(state: unknown): void {
-    const { newestMs, coVisitedStep, counts, ...saved } = state as SavedState;
+    const saved = split(state as SlicedState);
+    const { newestMs, coVisitedStep, counts, coVisitedWaiting, personalWaiting } = saved['plain']?.head as SavedPlain;
     this.newestMs = newestMs;
     this.coVisitedStep = coVisitedStep;
     Object.assign(this.counts, counts);
+    this.coVisitedWaiting.restore(coVisitedWaiting);
+    this.personalWaiting.restore(personalWaiting);
     for (const [name, part] of Object.entries(this.parts())) part.restore(saved[name]);
   }
 
   private parts() {
-    const { trending, trendingLists, coVisits, sessions, visitors, coVisitedWaiting, personalWaiting } = this;
-    return { trending, trendingLists, coVisits, sessions, visitors, coVisitedWaiting, personalWaiting };
+    const { trending, trendingLists, coVisits, sessions, visitors } = this;
+    return { trending, trendingLists, coVisits, sessions, visitors };
   }
 }
 
 type ListBody = Omit<RecommendationList, 'pipeline' | 'version' | 'revision' | 'producer'>;
 
-interface SavedState {
+interface SavedPlain {
   readonly newestMs: number;
   readonly coVisitedStep: number;
   readonly counts: Readonly<Record<string, number>>;
-  readonly [part: string]: unknown;
+  readonly coVisitedWaiting: unknown;
+  readonly personalWaiting: unknown;
 }
 
 const refusal = ({ batch, index, event }: StreamRecord<Interaction>): Rejected => ({

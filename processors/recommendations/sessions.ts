@@ -1,5 +1,7 @@
 // The items of each visitor's sessions. Guarantees: an item counts once a session; a session ends with a pause of event time, and holds a
 // bounded number of items, the newest. Redelivery: a duplicate was dropped before; an item again changes nothing but the pause.
+import type { MixedReader, MixedRow } from '../../streams/mixed-row.ts';
+import type { BegunSnapshot } from '../../tasks/contract.ts';
 import { Kept, type Touched } from './kept.ts';
 
 export interface SessionsOptions {
@@ -23,7 +25,8 @@ export class Sessions {
 
   constructor({ gapMs, keysMax }: SessionsOptions) {
     this.gapMs = gapMs;
-    this.byId = new Kept({ keysMax, keepMs: gapMs * gapsKept, create: () => ({ lastMs: -Infinity, items: [] }) });
+    const create = (): Session => ({ lastMs: -Infinity, items: [] });
+    this.byId = new Kept({ keysMax, keepMs: gapMs * gapsKept, create, write, read });
   }
 
   get size(): number {
@@ -50,14 +53,17 @@ export class Sessions {
     this.byId.sweep(newestMs);
   }
 
-  snapshot(): unknown {
-    return this.byId.snapshot((session) => session);
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return this.byId.beginSnapshot(pieceBytes);
   }
 
   restore(state: unknown): void {
-    this.byId.restore(state as readonly (readonly [string, Session])[], (session) => session);
+    this.byId.restore(state);
   }
 }
+
+const write = ({ items }: Session, into: MixedRow): void => into.putTexts(items);
+const read = (session: Session, from: MixedReader): void => void (session.items = from.takeTexts());
 
 /** A session id is its visitor's own: two visitors may use the same. */
 const keyOf = (userId: string, sessionId: string): string => `${userId}\u0000${sessionId}`;

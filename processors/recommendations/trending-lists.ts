@@ -7,6 +7,8 @@
 // Guarantees: a function of records, their order and the logged clock; an empty list is published once. Redelivery: the same entries
 // publish the same lists.
 import type { RankedItem } from '../../events/insights.ts';
+import { beginPlain, beginValues, joined, split, valuesOf } from '../../streams/pieces.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import { allKey, tileOf, type Trending } from './trending.ts';
 
 export interface TrendingListsOptions {
@@ -25,10 +27,13 @@ export interface TrendingList {
 }
 
 interface Published {
-  items: readonly RankedItem[];
+  readonly items: readonly RankedItem[];
   /** The minute that it is as of; −1 before it was published. */
-  tile: number;
+  readonly tile: number;
 }
+
+/** Lists that a piece of a snapshot holds. */
+const listsPerPiece = 16;
 
 const agedEveryMs = 60_000;
 
@@ -95,15 +100,17 @@ export class TrendingLists {
     return published;
   }
 
-  snapshot(): unknown {
+  beginSnapshot(): BegunSnapshot {
     const { lists, touched, step, agedStep } = this;
-    return { lists: [...lists], touched: [...touched], step, agedStep };
+    const plain: SavedPlain = { touched: [...touched], step, agedStep };
+    return joined({ plain: beginPlain(plain), lists: beginValues([...lists], listsPerPiece) });
   }
 
   restore(state: unknown): void {
-    const saved = state as SavedLists;
+    const { plain, lists } = split(state as SlicedState) as Record<'plain' | 'lists', SlicedState>;
+    const saved = plain.head as SavedPlain;
     this.lists.clear();
-    for (const [key, list] of saved.lists) this.lists.set(key, list);
+    for (const [key, list] of valuesOf<readonly [string, Published]>(lists)) this.lists.set(key, list);
     this.touched.clear();
     for (const key of saved.touched) this.touched.add(key);
     this.step = saved.step;
@@ -111,8 +118,7 @@ export class TrendingLists {
   }
 }
 
-interface SavedLists {
-  readonly lists: readonly (readonly [string, Published])[];
+interface SavedPlain {
   readonly touched: readonly string[];
   readonly step: number;
   readonly agedStep: number;

@@ -2,21 +2,39 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RankedItem } from '../../events/insights.ts';
 import type { Interaction } from '../../events/interaction.ts';
+import { MixedReader } from '../../streams/mixed-row.ts';
+import { atOnce, split, valuesOf } from '../../streams/pieces.ts';
+import type { SlicedState } from '../../tasks/contract.ts';
 import { interaction, minuteMs } from './cases-suite.ts';
 import { trendingReason } from './reason.ts';
 import { actionWeights, allKey, Trending, type TrendingOptions } from './trending.ts';
 
-type State = readonly (readonly [
-  itemId: string,
-  state: { readonly category: string | null; readonly tiles: readonly number[] },
-])[];
+/** What it holds of each item, as a snapshot says. */
+function stateOf(trending: Trending): readonly { itemId: string; category: string | null; tiles: number[] }[] {
+  const { keys, rows } = split(atOnce(trending.beginSnapshot(1_000_000))) as Record<'keys' | 'rows', SlicedState>;
+  const ids = valuesOf<string>(keys);
+  return rows.pieces.flatMap((piece) => {
+    const items = [];
+    for (const from = new MixedReader(piece); !from.isAtEnd;) {
+      const itemId = ids[from.take()] ?? '';
+      from.takeTime();
+      items.push({ itemId, category: from.takeTexts()[0] ?? null, tiles: from.takeList() });
+    }
+    return items;
+  });
+}
 
 /** The lists by the text of docs/recommendations.md: every item counted and all of them sorted. */
-function rankedOver(state: unknown, key: string, newestMs: number, options: TrendingOptions): readonly RankedItem[] {
+function rankedOver(
+  trending: Trending,
+  key: string,
+  newestMs: number,
+  options: TrendingOptions,
+): readonly RankedItem[] {
   const newest = Math.floor(newestMs / minuteMs);
   const halfLifeMinutes = options.halfLifeMs / minuteMs;
   const weights = ['view', 'click', 'cart', 'purchase'] as const;
-  const scored = (state as State).flatMap(([itemId, { category, tiles }]) => {
+  const scored = stateOf(trending).flatMap(({ itemId, category, tiles }) => {
     if (key !== allKey && category !== key) return [];
     const counts: [number, number, number, number] = [0, 0, 0, 0];
     let [rank, oldest] = [0, Infinity];
@@ -69,7 +87,7 @@ function run(steps: readonly Step[], options: TrendingOptions): number {
       trending.add(made, newestMs);
       if (i % 3 === 0) trending.sweep(newestMs);
     } else if (step.kind === 'restore') {
-      const saved = structuredClone(trending.snapshot());
+      const saved = structuredClone(atOnce(trending.beginSnapshot(1_000)));
       trending = new Trending(options);
       trending.restore(saved);
     } else {
@@ -79,7 +97,7 @@ function run(steps: readonly Step[], options: TrendingOptions): number {
       const lists = trending.rank({ keys, listed, newestMs });
       expect([...lists.keys()]).toEqual([...keys]);
       for (const [key, items] of lists) {
-        expect(items).toEqual(rankedOver(trending.snapshot(), key, newestMs, options));
+        expect(items).toEqual(rankedOver(trending, key, newestMs, options));
         if (items.length === 0) listed.delete(key);
         compared += 1;
       }
@@ -175,7 +193,7 @@ describe('what trends', () => {
       for (const age of ages) {
         if (age === 0) add('other', 'c2', newestMs + minuteMs);
         const items = trending.rank({ keys, listed, newestMs }).get('c1') ?? [];
-        expect(items).toEqual(rankedOver(trending.snapshot(), 'c1', newestMs, options));
+        expect(items).toEqual(rankedOver(trending, 'c1', newestMs, options));
         // Too late to count for anything but its category.
         for (const { itemId } of items) add(itemId, 'c2', newestMs - 60 * minuteMs);
       }

@@ -3,6 +3,8 @@
 // left. Redelivery: knows no ids; duplicates were dropped before.
 import type { RankedItem } from '../../events/insights.ts';
 import type { Interaction } from '../../events/interaction.ts';
+import type { MixedReader, MixedRow } from '../../streams/mixed-row.ts';
+import type { BegunSnapshot } from '../../tasks/contract.ts';
 import type { Best } from './best.ts';
 import { type Contender, Contenders } from './contenders.ts';
 import { Decay, decayUnit } from './decay.ts';
@@ -41,13 +43,10 @@ export interface RankRequest {
   readonly newestMs: number;
 }
 
-interface State extends Touched {
+interface Item extends Touched, Contender {
   category: string | null;
   /** Five numbers a tile, oldest first: tile, then views, clicks, carts, purchases. */
   readonly tiles: number[];
-}
-
-interface Item extends State, Contender {
   /** What `rank` is as of; −1: not known. Neither is part of the state. */
   rankTile: number;
 }
@@ -67,8 +66,7 @@ export class Trending {
     this.options = options;
     this.decay = new Decay(options.halfLifeMs, trendingTileMs);
     const keepMs = (this.decay.parts.length + 1) * trendingTileMs;
-    const create = (itemId: string): Item => itemOf(itemId, { lastMs: -Infinity, category: null, tiles: [] });
-    this.items = new Kept({ keysMax: options.keysMax, keepMs, create });
+    this.items = new Kept({ keysMax: options.keysMax, keepMs, create: newItem, write, read });
   }
 
   get itemCount(): number {
@@ -201,21 +199,31 @@ export class Trending {
     return rank;
   }
 
-  snapshot(): unknown {
-    return this.items.snapshot(({ lastMs, category, tiles }) => ({ lastMs, category, tiles }));
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return this.items.beginSnapshot(pieceBytes);
   }
 
   restore(state: unknown): void {
-    this.items.restore(state as readonly (readonly [string, State])[], (saved, itemId) => itemOf(itemId, saved));
+    this.items.restore(state);
     this.lists.clear();
     this.areListsWhole = this.items.size === 0;
   }
 }
 
-const itemOf = (itemId: string, { lastMs, category, tiles }: State): Item => ({
-  ...{ itemId, lastMs, category, tiles },
+const newItem = (itemId: string): Item => ({
+  ...{ itemId, lastMs: -Infinity, category: null, tiles: [] },
   ...{ rank: 0, rankTile: -1, support: 0 },
 });
+
+function write({ category, tiles }: Item, into: MixedRow): void {
+  into.putTexts(category === null ? [] : [category]);
+  into.putList(tiles);
+}
+
+function read(item: Item, from: MixedReader): void {
+  item.category = from.takeTexts()[0] ?? null;
+  for (const number of from.takeList()) item.tiles.push(number);
+}
 
 export const tileOf = (timeMs: number): number => Math.floor(timeMs / trendingTileMs);
 

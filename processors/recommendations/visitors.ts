@@ -1,6 +1,8 @@
 // What each visitor looked at last and has bought. Guarantees: the newest items by event time, each once, however late an event comes;
 // what was bought stays known as long as the visitor is. Redelivery: the same event again would change nothing.
 import type { Interaction } from '../../events/interaction.ts';
+import type { MixedReader, MixedRow } from '../../streams/mixed-row.ts';
+import type { BegunSnapshot } from '../../tasks/contract.ts';
 import { Kept, type Touched } from './kept.ts';
 
 /** Items that a personal list is made from. */
@@ -23,7 +25,7 @@ export class Visitors {
 
   constructor(keysMax: number) {
     const create = (): Visitor => ({ lastMs: -Infinity, recent: [], recentMs: [], bought: [] });
-    this.byId = new Kept({ keysMax, keepMs, create });
+    this.byId = new Kept({ keysMax, keepMs, create, write, read });
   }
 
   get size(): number {
@@ -50,13 +52,25 @@ export class Visitors {
     this.byId.sweep(newestMs);
   }
 
-  snapshot(): unknown {
-    return this.byId.snapshot((visitor) => visitor);
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    return this.byId.beginSnapshot(pieceBytes);
   }
 
   restore(state: unknown): void {
-    this.byId.restore(state as readonly (readonly [string, Visitor])[], (visitor) => visitor);
+    this.byId.restore(state);
   }
+}
+
+function write({ recent, recentMs, bought }: Visitor, into: MixedRow): void {
+  into.putTexts(recent);
+  for (const ms of recentMs) into.putTime(ms);
+  into.putTexts(bought);
+}
+
+function read(visitor: Visitor, from: MixedReader): void {
+  visitor.recent = from.takeTexts();
+  visitor.recentMs = visitor.recent.map(() => from.takeTime());
+  visitor.bought = from.takeTexts();
 }
 
 function look({ recent, recentMs }: Visitor, itemId: string, timeMs: number): void {
