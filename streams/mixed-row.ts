@@ -9,6 +9,8 @@ const textBytes = 64;
 /** Times as two numbers of 31 bits, so that all are small. */
 const timeBase = 2 ** 31;
 
+const headerBytes = 8;
+
 export class MixedRow {
   private readonly numbers = new NumberRow();
   private texts: string[] = [];
@@ -47,6 +49,27 @@ export class MixedRow {
     return 4 * this.numbers.length + textBytes * this.texts.length;
   }
 
+  /**
+   * The same as bytes: how many numbers and of how many bytes each (−2³¹ to 2³¹−1 take half the room of others), these, and the texts. One
+   * piece of memory and no other: so large a one counts for the collector as much as all that is small.
+   */
+  piece(): Uint8Array {
+    const { length } = this.numbers;
+    const width = this.numbers.areSmall() ? 4 : 8;
+    const texts = packed(this.texts);
+    const bytes = new Uint8Array(headerBytes + length * width + texts.length);
+    const numbers =
+      width === 4
+        ? new Int32Array(bytes.buffer, headerBytes, length)
+        : new Float64Array(bytes.buffer, headerBytes, length);
+    new Int32Array(bytes.buffer, 0, 2).set([length, width]);
+    this.numbers.copyTo(numbers);
+    bytes.set(texts, headerBytes + length * width);
+    this.numbers.length = 0;
+    this.texts = [];
+    return bytes;
+  }
+
   /** What was put since it was taken last. */
   taken(): Mixed {
     const taken = { numbers: this.numbers.taken(), texts: this.texts };
@@ -73,17 +96,8 @@ export function mixedOf(write: (place: number, into: MixedRow) => void): Packing
     add: (place) => write(place, row),
     addCopy: (copy) => row.add(copy),
     bytes: () => row.bytes,
-    piece() {
-      const { numbers, texts } = row.taken();
-      return packed([smallest(numbers), texts]);
-    },
+    piece: () => row.piece(),
   };
-}
-
-/** −2³¹ to 2³¹−1 take half the room of others. */
-function smallest(numbers: Float64Array): Int32Array | Float64Array {
-  for (let at = 0; at < numbers.length; at++) if (numbers[at] !== ((numbers[at] as number) | 0)) return numbers;
-  return Int32Array.from(numbers);
 }
 
 /** A piece, again. */
@@ -94,7 +108,12 @@ export class MixedReader {
   private textAt = 0;
 
   constructor(piece: Uint8Array) {
-    [this.numbers, this.texts] = unpacked(piece) as readonly [Int32Array | Float64Array, readonly string[]];
+    // On a border of its own.
+    const { buffer } = new Uint8Array(piece);
+    const [length = 0, width = 4] = new Int32Array(buffer, 0, 2);
+    this.numbers =
+      width === 4 ? new Int32Array(buffer, headerBytes, length) : new Float64Array(buffer, headerBytes, length);
+    this.texts = unpacked(new Uint8Array(buffer, headerBytes + length * width)) as readonly string[];
   }
 
   get isAtEnd(): boolean {
@@ -105,8 +124,10 @@ export class MixedReader {
     return this.numbers[this.at++] as number;
   }
 
-  takeList(): number[] {
-    return Array.from({ length: this.take() }, () => this.take());
+  takeList(count = this.take()): number[] {
+    const list: number[] = [];
+    for (let left = count; left > 0; left--) list.push(this.take());
+    return list;
   }
 
   takeTime(): number {

@@ -20,6 +20,16 @@ export class NumberRow {
     return this.numbers.slice(0, this.length);
   }
 
+  copyTo(numbers: Int32Array | Float64Array): void {
+    for (let at = 0; at < this.length; at++) numbers[at] = this.numbers[at] as number;
+  }
+
+  /** All are whole numbers from −2³¹ to 2³¹−1. */
+  areSmall(): boolean {
+    for (let at = 0; at < this.length; at++) if (this.numbers[at] !== ((this.numbers[at] as number) | 0)) return false;
+    return true;
+  }
+
   private makeRoomFor(count: number): void {
     if (this.length + count <= this.numbers.length) return;
     const larger = new Float64Array(Math.max(2 * this.numbers.length, this.length + count));

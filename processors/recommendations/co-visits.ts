@@ -164,14 +164,14 @@ export class CoVisits {
   }
 
   private read({ sessions, neighbours }: Item, from: MixedReader): void {
-    for (const number of from.takeList()) sessions.push(number);
+    for (let left = from.take(); left > 0; left--) sessions.push(from.take());
     for (let left = from.take(); left > 0; left--) {
       const place = from.take();
       // Who is gone has counted nothing that is in the window.
       const other = place < 0 ? newItem(from.takeText(), -1 - place) : (this.items.at(place) as Item);
-      const older = from.takeList();
-      const pair = { other, tile: from.take(), count: from.take(), older: older.length > 0 ? older : null };
-      neighbours.set(other.itemId, pair);
+      const olderCount = from.take();
+      const older = olderCount > 0 ? from.takeList(olderCount) : null;
+      neighbours.set(other.itemId, { other, tile: from.take(), count: from.take(), older });
     }
   }
 

@@ -184,8 +184,8 @@ class Recommendations {
   }
 
   restore(state: unknown): void {
-    const saved = split(state as SlicedState);
-    const { newestMs, coVisitedStep, counts, coVisitedWaiting, personalWaiting } = saved['plain']?.head as SavedPlain;
+    const saved = split(state as SlicedState) as Record<string, SlicedState> & { readonly plain: SlicedState };
+    const { newestMs, coVisitedStep, counts, coVisitedWaiting, personalWaiting } = saved.plain.head as SavedPlain;
     this.newestMs = newestMs;
     this.coVisitedStep = coVisitedStep;
     Object.assign(this.counts, counts);

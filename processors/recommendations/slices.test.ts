@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Interaction } from '../../events/interaction.ts';
 import { EntryLog } from '../../streams/entry-log.ts';
 import { atOnce } from '../../streams/pieces.ts';
-import type { Fold, FoldEntry } from '../../tasks/contract.ts';
+import type { BegunSnapshot, Fold, FoldEntry } from '../../tasks/contract.ts';
 import { interaction, pipelineOf, T0 } from './cases-suite.ts';
 
 const pieceBytes = 300;
@@ -24,6 +24,12 @@ const open = (): Fold =>
   pipelineOf({ keysMax: 12, coVisitWindowMs: windowMs, halfLifeMs: 120_000, sessionGapMs: 300_000 });
 const texts = (fold: Fold, entry: FoldEntry): readonly string[] =>
   fold.fold(entry).map(({ value }) => Buffer.from(value).toString());
+
+function begin(fold: Fold): BegunSnapshot {
+  const begun = fold.beginSnapshot?.(pieceBytes);
+  if (!begun) throw new Error('no snapshot in slices');
+  return begun;
+}
 
 /** An entry an interaction, more or less. */
 function entriesOf(steps: readonly Step[]): readonly FoldEntry[] {
@@ -47,10 +53,8 @@ test('[D1] recommendations in slices are those of the moment when the snapshot w
       const entries = entriesOf(all);
       const [live, restored] = [open(), open()];
       for (const entry of entries.slice(0, at)) live.fold(entry);
-      const wanted = structuredClone(atOnce(live.beginSnapshot?.(pieceBytes) as never));
-      const { head, next } = live.beginSnapshot?.(pieceBytes) as NonNullable<
-        ReturnType<NonNullable<Fold['beginSnapshot']>>
-      >;
+      const wanted = structuredClone(atOnce(begin(live)));
+      const { head, next } = begin(live);
       const state = { head: structuredClone(head), pieces: [] as Uint8Array[] };
       let isWhole = false;
       const pack = (most: number): void => {
