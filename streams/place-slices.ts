@@ -32,8 +32,8 @@ export class PlaceSlices<T> {
   /** Who stands there or behind is not packed yet. */
   private next = nobody;
   private options: PlacesOptions<T> | null = null;
-  /** What was packed before its turn. */
-  private early = new Map<number, T>();
+  /** What was packed before its turn; null: no snapshot was ever begun. */
+  private early: Map<number, T> | null = null;
 
   /** Of the places as they are now. The snapshot that was begun before can only be dropped. */
   begin(options: PlacesOptions<T>): BegunSnapshot {
@@ -56,7 +56,7 @@ export class PlaceSlices<T> {
 
   private keep(place: number): void {
     const { early, options } = this;
-    if (!options || place >= options.end || early.has(place) || options.held?.(place) === false) return;
+    if (!options || !early || place >= options.end || early.has(place) || options.held?.(place) === false) return;
     early.set(place, options.packing.copy(place));
   }
 
@@ -64,10 +64,10 @@ export class PlaceSlices<T> {
     const { early } = this;
     let place = this.next;
     for (; place < end && packing.bytes() < pieceBytes; place++) {
-      const copy = early.get(place);
+      const copy = early?.get(place);
       if (copy !== undefined) {
         packing.addCopy(copy);
-        early.delete(place);
+        early?.delete(place);
       } else if (held?.(place) !== false) packing.add(place);
     }
     this.next = place;
@@ -98,12 +98,12 @@ export function numbersOf(write: (place: number, into: NumberRow) => void): Pack
   };
 }
 
-/** As values, about so many bytes each; `copy` must not change with what stands at the place. */
-export function valuesAt<T>(copy: (place: number) => T, bytesEach: number): Packing<T> {
+/** As values, about so many bytes each. */
+export function valuesAt<T>(value: (place: number) => T, bytesEach: number): Packing<T> {
   let values: T[] = [];
   return {
-    copy,
-    add: (place) => void values.push(copy(place)),
+    copy: (place) => structuredClone(value(place)),
+    add: (place) => void values.push(value(place)),
     addCopy: (value) => void values.push(value),
     bytes: () => bytesEach * values.length,
     piece() {

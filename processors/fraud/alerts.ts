@@ -176,12 +176,7 @@ export class Alerts {
 
 type SavedAlert = Omit<OpenAlert, 'place'>;
 
-/** A copy. */
-const savedOf = ({ place: _place, ...alert }: OpenAlert): SavedAlert => ({
-  ...alert,
-  reasons: [...alert.reasons],
-  payments: [...alert.payments],
-});
+const savedOf = ({ place: _place, ...alert }: OpenAlert): SavedAlert => alert;
 
 function newAlert({ cardId, source, id, eventTimeMs }: Payment, clockMs: number): OpenAlert {
   return {
