@@ -1,5 +1,6 @@
 // Numbers and texts one behind the other, to be packed piece by piece and read again in the same order.
-// Guarantees: what was put is taken; the same gives the same bytes. Redelivery: no state that lasts.
+// Guarantees: what was put is taken; the same gives the same bytes.
+// Redelivery: no state that lasts.
 import type { Packing } from './place-slices.ts';
 import { NumberRow } from './number-row.ts';
 import { packed, unpacked } from './pieces.ts';

@@ -72,7 +72,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const pack = (nowMs: number): void => {
     if (!begun) return;
     packedMs = nowMs;
-    if (begun.encoding.next()) return;
+    if (!isWhole(begun.encoding, options.pieceBytes)) return;
     if (begun.label === undefined) captured = begun;
     else marked.push(begun);
     begun = null;
@@ -119,6 +119,12 @@ export function createKeeper(options: KeeperOptions): Keeper {
       }
     },
   };
+}
+
+/** Packs a piece, or some small ones. */
+function isWhole({ pieces, next }: Encoding, pieceBytes: number): boolean {
+  for (let bytes = 0; bytes < pieceBytes / 2; bytes += pieces.at(-1)?.length ?? 0) if (!next()) return true;
+  return false;
 }
 
 /** Whether so much was folded since. */
