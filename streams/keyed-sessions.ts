@@ -3,7 +3,8 @@
 // session gets a tombstone, in the entry that publishes what it became part of: no fact is ever in two rows or, once published, in none.
 // Redelivery: none of it knows ids; duplicates were dropped before.
 import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
-import { beginPlain } from './pieces.ts';
+import { valuesOf } from './pieces.ts';
+import { PlaceSlices, valuesAt } from './place-slices.ts';
 import type { HeldKeys } from './placement.ts';
 import { SessionTimers, byStartThenKey } from './session-timers.ts';
 import type { Cell, EmitRows, WindowStore } from './window-store.ts';
@@ -27,6 +28,8 @@ export interface Session extends Cell {
   replaces: Replaced[];
   /** Dropped, or part of another. */
   isGone: boolean;
+  /** In the snapshot that is being taken; −1: it was opened since. */
+  place: number;
 }
 
 export type MergeStates = (into: unknown[], from: unknown[]) => void;
@@ -42,6 +45,8 @@ export class KeyedSessions implements WindowStore {
   private readonly changed = new Set<Session>();
   /** Closed ones, the same; empty between entries. */
   private readonly corrected = new Set<Session>();
+
+  private readonly slices = new PlaceSlices<SavedSession>();
 
   constructor(allowedLatenessMs: number) {
     this.allowedLatenessMs = allowedLatenessMs;
@@ -68,7 +73,7 @@ export class KeyedSessions implements WindowStore {
   /** A session where `firstOverlapping` knows none. `touch` follows. */
   open(key: string, startMs: number, endMs: number, states: unknown[]): Session {
     const flags = { isFinal: false, hasChanged: false, isClosed: false, isGone: false };
-    const session: Session = { key, states, startMs, endMs, ...flags, shownEndMs: null, replaces: [] };
+    const session: Session = { key, states, startMs, endMs, ...flags, shownEndMs: null, replaces: [], place: -1 };
     this.insert(session);
     return session;
   }
@@ -89,6 +94,11 @@ export class KeyedSessions implements WindowStore {
     return isMerge;
   }
 
+  /** To be called before a session is extended or its states change. */
+  beforeChange({ place }: Session): void {
+    this.slices.beforeChange(place);
+  }
+
   /** To be called for a session whose states were changed. */
   touch(session: Session): void {
     if (session.hasChanged) return;
@@ -97,6 +107,8 @@ export class KeyedSessions implements WindowStore {
   }
 
   private absorb(session: Session, next: Session, sessions: Session[], merge: MergeStates): void {
+    // What it replaces is shared from now on, and states that are merged may be.
+    this.beforeChange(next);
     sessions.splice(sessions.indexOf(next), 1);
     merge(session.states, next.states);
     session.replaces.push(...next.replaces);
@@ -119,6 +131,7 @@ export class KeyedSessions implements WindowStore {
 
   publish(upToMs: number, emit: EmitRows): void {
     if (this.corrected.size > 0) {
+      // Each was touched in this entry.
       for (const session of [...this.corrected].sort(byStartThenKey)) emitFinal(session, emit);
       this.corrected.clear();
     }
@@ -129,6 +142,7 @@ export class KeyedSessions implements WindowStore {
 
   publishProvisional(emit: EmitRows): void {
     for (const session of [...this.changed].sort(byStartThenKey)) {
+      this.beforeChange(session);
       const { key, states } = session;
       for (const replaced of session.replaces) {
         if (replaced.isProvisionalDue) emit.row(replaced, { key, states }, 'replaced');
@@ -157,6 +171,7 @@ export class KeyedSessions implements WindowStore {
   }
 
   private close(session: Session, emit: EmitRows): void {
+    this.beforeChange(session);
     session.isClosed = true;
     this.changed.delete(session);
     emitFinal(session, emit);
@@ -175,23 +190,29 @@ export class KeyedSessions implements WindowStore {
     this.dropping.add(session);
   }
 
-  beginSnapshot(): BegunSnapshot {
-    return beginPlain(
-      [...this.sessionsOf.values()].flat().map((session) => ({
-        ...session,
-        replaces: session.replaces.map((replaced) => ({ ...replaced })),
-      })),
-    );
+  beginSnapshot(pieceBytes: number): BegunSnapshot {
+    const sessions = [...this.sessionsOf.values()].flat();
+    for (let place = 0; place < sessions.length; place++) (sessions[place] as Session).place = place;
+    const packing = valuesAt((place) => savedOf(sessions[place] as Session), sessionBytes);
+    return this.slices.begin({ end: sessions.length, packing, pieceBytes });
   }
 
-  restore({ head }: SlicedState, keys: HeldKeys): void {
-    for (const session of head as readonly Session[]) {
+  restore(state: SlicedState, keys: HeldKeys): void {
+    for (const saved of valuesOf<SavedSession>(state)) {
+      const session = { ...saved, isGone: false, place: -1 };
       keys.hold(session.key);
       this.insert(session);
       if (session.hasChanged) this.changed.add(session);
     }
   }
 }
+
+/** For the size of a piece. */
+const sessionBytes = 128;
+
+type SavedSession = Omit<Session, 'isGone' | 'place'>;
+
+const savedOf = ({ isGone: _isGone, place: _place, ...saved }: Session): SavedSession => saved;
 
 /** `session` covers what was published of `from` under a start that is none any more. */
 function noteReplaced(session: Session, from: Session): void {

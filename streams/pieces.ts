@@ -50,11 +50,6 @@ export function joined(parts: Readonly<Record<string, BegunSnapshot>>): BegunSna
   };
 }
 
-/** As one, in order; to be taken apart by `splitList`. */
-export const joinedList = (parts: readonly BegunSnapshot[]): BegunSnapshot =>
-  joined(Object.fromEntries(parts.entries()));
-export const splitList = (state: SlicedState): readonly SlicedState[] => Object.values(split(state));
-
 export function split({ head, pieces }: SlicedState): Readonly<Record<string, SlicedState>> {
   const last = pieces.at(-1) as Uint8Array;
   const counts = new Uint32Array(bufferOf([last]));

@@ -104,7 +104,7 @@ export function valuesAt<T>(value: (place: number) => T, bytesEach: number): Pac
   return {
     copy: (place) => structuredClone(value(place)),
     add: (place) => void values.push(value(place)),
-    addCopy: (value) => void values.push(value),
+    addCopy: (copy) => void values.push(copy),
     bytes: () => bytesEach * values.length,
     piece() {
       const bytes = packed(values);

@@ -45,6 +45,7 @@ export class SessionPlacement<E> implements Placement {
     const { store, startMs } = this;
     const endMs = startMs + this.gapMs;
     const { session } = this;
+    if (session) store.beforeChange(session);
     if (session && store.extend(session, startMs, endMs, this.merge)) this.options.keys.release(session.key);
     const grown = session ?? this.open(key, startMs, endMs);
     addValues(this.options.fields, grown.states, values);
