@@ -3,6 +3,7 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { FieldSteps } from './field-steps.ts';
+import { KeyTable } from './key-table.ts';
 import { beginNumbers, beginValues, bufferOf, joined, split, valuesOf } from './pieces.ts';
 import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
@@ -40,7 +41,7 @@ const KEY_BYTES = 96;
 /** The keys that cells hold: each has a number of its own for as long as one does. Numbers are small, and used again. */
 export class HeldKeys {
   cellCount = 0;
-  private readonly numbers = new Map<string, number>();
+  private readonly numbers = new KeyTable((keyNumber) => this.keyOf(keyNumber));
   /** By number; of numbers that are free, an empty text and no cells. All are texts, so that V8 compares them as such. */
   private readonly keys: string[] = [];
   private readonly cells: number[] = [];
@@ -64,7 +65,7 @@ export class HeldKeys {
 
   /** −1 where no cell holds it. */
   numberOf(key: string): number {
-    return this.numbers.get(key) ?? -1;
+    return this.numbers.find(key);
   }
 
   /** The key as state holds it: one string for all its cells. */
@@ -81,18 +82,21 @@ export class HeldKeys {
   /** For one cell more. The key must be its own copy. */
   hold(key: string): number {
     this.cellCount++;
-    const known = this.numbers.get(key);
-    const keyNumber = known ?? this.free.pop() ?? this.keys.length;
-    this.cells[keyNumber] = known === undefined ? 1 : (this.cells[keyNumber] as number) + 1;
-    if (known !== undefined) return known;
+    const known = this.numbers.find(key);
+    if (known >= 0) {
+      this.cells[known] = (this.cells[known] as number) + 1;
+      return known;
+    }
+    const keyNumber = this.free.pop() ?? this.keys.length;
+    this.cells[keyNumber] = 1;
     this.keys[keyNumber] = key;
-    this.numbers.set(key, keyNumber);
+    this.numbers.add(key, keyNumber);
     return keyNumber;
   }
 
   release(key: string): void {
-    const keyNumber = this.numbers.get(key);
-    if (keyNumber !== undefined) this.releaseNumber(keyNumber);
+    const keyNumber = this.numbers.find(key);
+    if (keyNumber >= 0) this.releaseNumber(keyNumber);
   }
 
   /** For one cell less. */
@@ -120,7 +124,7 @@ export class HeldKeys {
     for (const [keyNumber, key] of valuesOf<string>(keys).entries()) {
       this.keys.push(key);
       this.cells.push(0);
-      if (!unused.has(keyNumber)) this.numbers.set(key, keyNumber);
+      if (!unused.has(keyNumber)) this.numbers.add(key, keyNumber);
     }
     this.free.push(...unused);
   }
