@@ -1,5 +1,5 @@
 import { startEmbeddedBroker } from '../embedded/broker.ts';
-import type { Kafka, KafkaDriver, KafkaReader } from '../kafka/contract.ts';
+import type { Kafka, KafkaDriver, KafkaReader, KafkaSender } from '../kafka/contract.ts';
 import { openKafka } from '../kafka/open.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger, silentLogger } from '../telemetry/logger.ts';
@@ -37,6 +37,7 @@ export interface BrokerAccess {
   readonly isEmbedded: boolean;
   readonly driver?: KafkaDriver;
   readonly reader?: KafkaReader;
+  readonly sender?: KafkaSender;
 }
 
 /** A client of it that logs nothing. */
@@ -45,8 +46,9 @@ export const openBroker = ({
   isEmbedded,
   driver = 'node-rdkafka',
   reader = 'direct',
+  sender = 'client',
 }: BrokerAccess): Promise<Kafka> =>
   openKafka({
-    ...{ driver, reader, brokers, isEmbedded, clientId: 'bench' },
+    ...{ driver, reader, sender, brokers, isEmbedded, clientId: 'bench' },
     ...{ logger: silentLogger, metrics: createMetrics(), clock: systemClock },
   });

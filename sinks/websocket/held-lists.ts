@@ -143,8 +143,11 @@ function itemsOf(text: string): RankedItem[] {
   const flat = JSON.parse(text) as Flat;
   const items: RankedItem[] = [];
   for (let at = 0; at < flat.length; at += fields) {
-    const [itemId, score, reason, from] = flat.slice(at, at + fields) as [string, number, string, RankedItem['from']];
-    items.push({ itemId, score, reason, ...(from && { from }) });
+    const itemId = flat[at] as string;
+    const score = flat[at + 1] as number;
+    const reason = flat[at + 2] as string;
+    const from = flat[at + 3] as RankedItem['from'] | null;
+    items.push(from ? { itemId, score, reason, from } : { itemId, score, reason });
   }
   return items;
 }
