@@ -8,7 +8,7 @@ import { readEmbeddedAddress } from '../../cli/embedded-address.ts';
 import { type Receiver, startReceiver, testSecret } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { freePort } from '../../tests/free-port.ts';
-import { type BenchBroker, startBroker } from '../broker.ts';
+import { type BenchBroker, startWarmBroker } from '../broker.ts';
 import { alertCategory, alertMark } from './marks.ts';
 
 /** `one`: all services, as `npm start` has them. `apart`: decisions, edges, and the rest in processes of their own, as docker-compose.yml has it. */
@@ -75,21 +75,6 @@ export async function startService(wanted: Processes): Promise<LatencyService> {
   const { name, isEmbedded } = started;
   const pids = children.map(({ pid }) => pid);
   return { name, isEmbedded, processes, brokers, pids, urls, url: urls.at(-1) as string, receiver, hookTimes, stop };
-}
-
-/**
- * The JVM's second compiler takes a third of a core for the first minutes, which is not what is measured: a broker that has run for a day
- * has that behind it. Its first compiler is done after seconds. Threads: as many as there are cores.
- */
-async function startWarmBroker(): Promise<BenchBroker> {
-  const before = process.env['JAVA_TOOL_OPTIONS'];
-  process.env['JAVA_TOOL_OPTIONS'] = `${before ?? ''} -XX:TieredStopAtLevel=1`.trim();
-  try {
-    return await startBroker({ 'num.io.threads': 2, 'num.network.threads': 1 });
-  } finally {
-    if (before === undefined) delete process.env['JAVA_TOOL_OPTIONS'];
-    else process.env['JAVA_TOOL_OPTIONS'] = before;
-  }
 }
 
 async function environment(folder: string, receiver: Receiver, broker: BenchBroker) {

@@ -21,7 +21,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { recordBatches, sourceOfBatches, type HeldRecord } from '../batch-source.ts';
-import { type BenchBroker, openBroker, startBroker } from '../broker.ts';
+import { type BenchBroker, openBroker, startWarmBroker } from '../broker.ts';
 import { runMeasured } from '../measured-process.ts';
 import { peakRssMb, rounded } from '../meter.ts';
 import type { ClicksOptions } from './clicks.ts';
@@ -52,7 +52,7 @@ export async function benchRecommend(args: readonly string[]): Promise<Recommend
   say(`folding ${clicks} interactions with ${items} items by ${users} users`);
   const { lists, ...folded } = await foldClicks({ clicks, items, users });
   say(`storing ${lists.length} lists`);
-  const broker = await startBroker();
+  const broker = await startWarmBroker();
   const clickhouse = await startTestClickHouse();
   try {
     await store(clickhouse, lists);
@@ -102,7 +102,7 @@ async function serve(
   ask: (url: string) => Promise<LoadResult>,
 ): Promise<LoadResult & { readonly loadMs: number }> {
   const common = { clock: systemClock, logger: silentLogger, metrics: createMetrics() };
-  const kafka = await openBroker({ brokers, isEmbedded });
+  const kafka = await openBroker({ brokers, isEmbedded, sender: 'direct' });
   const producer = withKnownCounts(await kafka.producer(), systemClock);
   const source = createMemorySource();
   source.append(place, lists.slice(-2_000));

@@ -96,7 +96,7 @@ export function createAwaitedDecisions({
           const timer = new AbortController();
           const late = clock.sleep(timeoutMs, timer.signal).then(() => null);
           const decision = await Promise.race([answered, late]);
-          timer.abort();
+          timer.abort('over');
           forget();
           return decision;
         },

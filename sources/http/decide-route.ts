@@ -91,7 +91,7 @@ async function announcedInTime(
     return null;
   });
   const announced = await Promise.race([announcing, clock.sleep(timeoutMs, timer.signal).then(() => null)]);
-  timer.abort();
+  timer.abort('over');
   if (!announced) void announcing.then((late) => late?.forget());
   return announced;
 }
