@@ -139,8 +139,8 @@ const tasks = z.strictObject({
     .default('earliest')
     .describe('Where a new task starts: earliest, latest or an ISO time (a time needs a real broker).'),
   pipelineDepth: whole(4, 1, 64).describe('Order entries appended and not yet read back.'),
-  entryRecordsMax: whole(5_000, 1, 100_000).describe('Records of one order entry.'),
-  entryBytesMax: whole(2_097_152, 1_024).describe('Input bytes of one order entry.'),
+  entryRecordsMax: whole(10_000, 1, 100_000).describe('Records of one order entry.'),
+  entryBytesMax: whole(4_194_304, 1_024).describe('Input bytes of one order entry.'),
   entryEveryMs: whole(10, 1, 10_000).describe('Longest wait before what has arrived is ordered.'),
   ownerSilenceMs: whole(10_000, 1_000).describe('Silence in the log after which a standby claims (solo).'),
   ownerHeartbeatMs: whole(3_000, 100).describe('An owner appends at least this often.'),

@@ -65,8 +65,8 @@ export interface TaskTuning {
 
 export const defaultTuning: TaskTuning = {
   pipelineDepth: 4,
-  entryRecordsMax: 5_000,
-  entryBytesMax: 2_097_152,
+  entryRecordsMax: 10_000,
+  entryBytesMax: 4_194_304,
   entryEveryMs: 10,
   idleMs: 10_000,
   tickMs: 1_000,

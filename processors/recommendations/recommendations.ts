@@ -42,6 +42,9 @@ const coVisitedWaitingMax = 1_000;
 const personalPerEntryMax = 100;
 const personalWaitingMax = 1_000;
 
+/** An interaction takes a tenth of a millisecond and more, and nothing else has its turn while an entry is folded. */
+const entryRecordsMax = 5_000;
+
 export function recommendations(options: RecommendationsOptions): Processor<Interaction> {
   return {
     name: 'recommendations',
@@ -50,6 +53,7 @@ export function recommendations(options: RecommendationsOptions): Processor<Inte
     eventTypes: ['interaction'],
     stateShape: { trending: 2, coVisits: 3, visitors: 2, lists: 2, coVisitWindowMs: options.coVisitWindowMs },
     acceptsBehindMs,
+    entryRecordsMax,
     create: () => stageOf(new Recommendations(options)),
   };
 }
