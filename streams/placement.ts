@@ -126,7 +126,7 @@ export class HeldKeys {
       this.cells.push(0);
       if (!unused.has(keyNumber)) this.numbers.add(key, keyNumber);
     }
-    this.free.push(...unused);
+    for (const keyNumber of unused) this.free.push(keyNumber);
   }
 }
 

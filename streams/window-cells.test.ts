@@ -5,6 +5,7 @@ import { count } from './aggregates/count.ts';
 import { sum } from './aggregates/sum.ts';
 import { fieldSteps } from './field-steps.ts';
 import { JsonBytes } from './json-bytes.ts';
+import { atOnce } from './pieces.ts';
 import { HeldKeys } from './placement.ts';
 import { RowWriter } from './row-writer.ts';
 import { WindowCells } from './window-cells.ts';
@@ -67,6 +68,19 @@ test('a key has one number for as long as a cell holds it, and numbers are used 
   keys.release('a');
   expect([keys.numberOf('a'), keys.keyCount, keys.cellCount]).toEqual([-1, 1, 1]);
   expect(keys.hold('c')).toBe(a);
+});
+
+test('[D1] keys are restored with their numbers, however many are free, and the free ones are used in the same order', () => {
+  const keys = new HeldKeys();
+  const all = Array.from({ length: 300_000 }, (_, i) => `key-${i}`);
+  for (const key of all) keys.hold(key);
+  for (const [i, key] of all.entries()) if (i % 3 > 0) keys.release(key);
+  const restored = new HeldKeys();
+  restored.restore(structuredClone(atOnce(keys.beginSnapshot(10_000))));
+  const held = all.filter((_, i) => i % 3 === 0);
+  expect(held.every((key) => restored.numberOf(key) === keys.numberOf(key))).toBe(true);
+  expect([restored.numberOf('key-1'), restored.keyCount]).toEqual([-1, held.length]);
+  for (const key of ['a', 'b', 'c']) expect(restored.hold(key)).toBe(keys.hold(key));
 });
 
 test('a hint changes no answer, whoever had it before', () => {
