@@ -15,7 +15,7 @@ import { findSustained, type Tried, whyNot } from './sustained.ts';
 type Percentiles = ReturnType<typeof percentiles>;
 
 /** At one rate. */
-export interface AtRate extends Omit<LoadDone, 'decidedPerSecond'> {
+export interface AtRate extends LoadDone {
   readonly perSecond: number;
   /** Alerts that were to be seen by webhook and browser. */
   readonly alerts: number;
@@ -34,8 +34,6 @@ export interface LatencyResult extends Pick<AtRate, 'decision' | 'webhook' | 'br
   readonly bench: 'latency';
   readonly broker: string;
   readonly processes: Processes;
-  /** Decisions a second while payments come as fast as they are decided. */
-  readonly floodedPerSecond: number | null;
   /** The highest rate tried at which no queue grows; that none grows for longer at half and four fifths of it, these say themselves. */
   readonly sustainedPerSecond: number;
   readonly tried: readonly Tried[];
@@ -54,9 +52,10 @@ const goalMs = { decision: 20, webhook: 50, browser: 100 };
 const markedShare = 0.005;
 const markedPerSecondMin = 3;
 const warmUpSeconds = 5;
-const floodSeconds = 12;
 const trySeconds = 20;
 const settleMs = 2_000;
+const calmMs = 90_000;
+const calmRecords = 500;
 const lagLine = /^millrace_(task|clickhouse)_lag_records\{(?:pipeline|topic)="([^"]+)"[^}]*\} (\d+)/gm;
 
 export async function benchLatency(args: readonly string[]): Promise<LatencyResult> {
@@ -69,17 +68,13 @@ export async function benchLatency(args: readonly string[]): Promise<LatencyResu
   try {
     const run = new Run(service, page);
     await run.at(50, 8);
-    const floodedPerSecond = sustained === null ? await run.flood() : null;
-    say(`${floodedPerSecond ?? 'no'} payments a second in a flood`);
     const tryAt = async (perSecond: number): Promise<AtRate> => {
       const at = await run.at(perSecond, trySeconds);
       say(`${perSecond} a second: ${at.because ?? 'sustained'}; p99 ${at.decision.p99Ms} ms`);
       return at;
     };
-    const found =
-      floodedPerSecond === null
-        ? { perSecond: sustained ?? 0, tried: [] }
-        : await findSustained(floodedPerSecond, tryAt);
+    const found = sustained === null ? await findSustained(tryAt) : { perSecond: sustained, tried: [] };
+    await run.calm();
     const half = await run.at(Math.max(10, Math.round(found.perSecond * 0.5)), seconds);
     const fourFifths = await run.at(Math.max(10, Math.round(found.perSecond * 0.8)), seconds);
     const { decision, webhook, browser } = half;
@@ -88,7 +83,7 @@ export async function benchLatency(args: readonly string[]): Promise<LatencyResu
     return {
       ...{ bench: 'latency', broker: service.name, processes: service.processes, ...half.usage },
       ...{ decision, webhook, browser },
-      ...{ floodedPerSecond, sustainedPerSecond: found.perSecond, tried: found.tried, half, fourFifths },
+      ...{ sustainedPerSecond: found.perSecond, tried: found.tried, half, fourFifths },
       ...{ alertShare: run.alertShare(), isWithinGoal },
       ratios: {
         decision: rounded(fourFifths.decision.p99Ms / decision.p99Ms),
@@ -114,17 +109,17 @@ class Run {
     this.#page = page;
   }
 
-  async flood(): Promise<number> {
-    const done = await this.#load({ mode: 'flood', perSecond: 0, seconds: floodSeconds, phase: this.#nextPhase() });
-    // What it has left behind is worked off.
-    await systemClock.sleep(10_000);
-    return Math.round(done.decidedPerSecond);
+  /** Resolves when what the rates before have left behind is worked off, or does not get less in time. */
+  async calm(): Promise<void> {
+    const lateMs = Date.now() + calmMs;
+    do await systemClock.sleep(settleMs);
+    while (Date.now() < lateMs && Object.values(await lagOf(this.#service)).some((records) => records > calmRecords));
   }
 
   async at(perSecond: number, seconds: number): Promise<AtRate> {
     const phase = this.#nextPhase();
     const meter = await TreeMeter.begin(this.#service.pids);
-    const { decidedPerSecond: _, ...load } = await this.#load({ mode: 'steady', perSecond, seconds, phase });
+    const load = await this.#load({ perSecond, seconds, phase });
     const usage = await meter.end(load.sent);
     await systemClock.sleep(settleMs);
     const { receiver, hookTimes } = this.#service;
@@ -138,7 +133,7 @@ class Run {
     return rounded(raised / this.#sent, 4);
   }
 
-  async #load(load: Pick<LatencyLoad, 'mode' | 'perSecond' | 'seconds' | 'phase'>): Promise<LoadDone> {
+  async #load(load: Pick<LatencyLoad, 'perSecond' | 'seconds' | 'phase'>): Promise<LoadDone> {
     const { brokers, isEmbedded } = this.#service;
     const alertsPerSecond = Math.max(markedPerSecondMin, load.perSecond * markedShare);
     const setup: LatencyLoad = { ...load, brokers, isEmbedded, warmUpSeconds, alertsPerSecond };

@@ -1,5 +1,5 @@
-// The payments of `bench -- latency` and the ear for their decisions, told everything as JSON in its first argument. flood: as many as can be
-// decided, which is the sustained rate; steady: open loop, each due at its time whether the service keeps up or not.
+// The payments of `bench -- latency` and the ear for their decisions, told everything as JSON in its first argument. An open
+// loop: each is due at its time, whether the service keeps up or not.
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { OutMessage } from '../../kafka/contract.ts';
@@ -9,14 +9,13 @@ import { brokerPartitions, openBroker } from '../broker.ts';
 import { seededPayments } from '../fraud/payments.ts';
 import { messageOf } from '../fraud/produce-payments.ts';
 import { report, setupOf } from '../measured-process.ts';
-import { percentiles, rounded } from '../meter.ts';
+import { percentiles } from '../meter.ts';
 import { alertCategory, alertMark } from './marks.ts';
 
 export interface LatencyLoad {
-  readonly mode: 'flood' | 'steady';
   readonly brokers: string;
   readonly isEmbedded: boolean;
-  /** Of `steady`: payments a second. */
+  /** Payments. */
   readonly perSecond: number;
   readonly seconds: number;
   /** Not counted, at the beginning. */
@@ -31,11 +30,10 @@ type Percentiles = ReturnType<typeof percentiles>;
 
 export interface LoadDone {
   readonly decision: Percentiles;
-  /** Of `steady`: where a decision was how long after its payment was due. */
+  /** Where a decision was how long after its payment was due. */
   readonly stages: LatencyStages;
   readonly sent: number;
   readonly decided: number;
-  readonly decidedPerSecond: number;
   /** Alerts that were sent and are counted. */
   readonly alerts: number;
   /** Payments that were not decided yet when the last one was due. */
@@ -61,12 +59,10 @@ const clockMark = '"clockMs":';
 /** As many as no card pays more often than people do, while a run lasts. */
 const cards = 200_000;
 const stepMs = 5;
-const outstandingMax = 4_000;
-const floodChunk = 250;
 const drainMs = 15_000;
 
 const setup = setupOf<LatencyLoad>();
-const { mode, phase, perSecond, seconds, warmUpSeconds, alertsPerSecond } = setup;
+const { phase, perSecond, seconds, warmUpSeconds, alertsPerSecond } = setup;
 const kafka = await openBroker(setup);
 const producer = await kafka.producer();
 const partitions = await producer.partitionCount(resultTopics.decisions);
@@ -82,13 +78,12 @@ const stagesMs = {
   appended: [] as number[],
 };
 const countFromMs = startedMs + warmUpSeconds * 1_000;
-let [sent, decided, decidedWarm, nextAlertMs, alerts] = [0, 0, 0, startedMs, 0];
+let [sent, decided, nextAlertMs, alerts] = [0, 0, startedMs, 0];
 let isOver = false;
 
 const hearing = hear(await kafka.reader({ fetchWaitMs: setup.isEmbedded ? 5 : 100, queueBytesMax: 16 << 20 }));
-await (mode === 'flood' ? flood() : steady());
+await steady();
 const endedMs = Date.now();
-const decidedInTime = decided - decidedWarm;
 const behind = sent - decided;
 const lateMs = endedMs + drainMs;
 while (decided < sent && Date.now() < lateMs) await systemClock.sleep(20);
@@ -100,15 +95,7 @@ const medianOf = (fromMs: number, toMs: number): number =>
 report({
   ...{ decision: percentiles(latenciesMs), stages: stagesOf(), sent, decided, behind, alerts },
   ...{ firstThirdMs: medianOf(countFromMs, countFromMs + thirdMs), lastThirdMs: medianOf(endedMs - thirdMs, endedMs) },
-  decidedPerSecond: rounded(decidedInTime / ((endedMs - countFromMs) / 1_000)),
 });
-
-async function flood(): Promise<void> {
-  while (Date.now() < startedMs + seconds * 1_000) {
-    if (sent - decided > outstandingMax) await systemClock.sleep(1);
-    else await send(Array.from({ length: floodChunk }, () => Date.now()));
-  }
-}
 
 /** What is due is sent, every few milliseconds; nobody waits for what was sent before. */
 async function steady(): Promise<void> {
@@ -179,10 +166,7 @@ function take(batch: RecordBatch, nowMs: number): void {
     if (found?.[2] !== phase) continue;
     decided += 1;
     const atMs = Number(found[3]);
-    if (atMs < countFromMs) {
-      decidedWarm += 1;
-      continue;
-    }
+    if (atMs < countFromMs) continue;
     latenciesMs.push(nowMs - atMs);
     dueTimesMs.push(atMs);
     const clockAt = bytes.indexOf(clockMark, start) + clockMark.length;

@@ -1,4 +1,5 @@
-// The rate that is sustained: not what a burst reaches, but the highest of some rates at which, in an open loop, no queue grows anywhere.
+// The rate that is sustained: not what a burst reaches, but the highest of some rates at which, in an open loop, no queue grows anywhere. They
+// rise: what a rate above leaves behind would be counted as growth at all below it.
 import type { AtRate } from './latency.ts';
 import { rounded } from '../meter.ts';
 
@@ -9,8 +10,9 @@ export interface Tried {
   readonly because: string | null;
 }
 
-/** Of the rate of a flood, which is what all queues together let through for a moment. */
-const shares = [0.8, 0.6, 0.45, 0.34, 0.25, 0.18, 0.12];
+const firstPerSecond = 400;
+const step = 1.3;
+const triesMax = 12;
 /** More than a second of decisions in line when the last payment is due is a queue. */
 const behindMaxS = 1;
 /** Two seconds after the last payment ClickHouse, which is written in batches of a second, may lack as much again; the other pipelines too. */
@@ -20,19 +22,19 @@ const growthSlackMs = 100;
 /** Of the alerts that are measured, who reads may lack one that came while it stopped. */
 const heardShareMin = 0.98;
 
-/** Tries rates from the top; gives the first that is sustained, or the last. */
+/** Gives the last rate before the first that is not sustained; where the first is none, half of it. */
 export async function findSustained(
-  floodedPerSecond: number,
   tryAt: (perSecond: number) => Promise<Pick<AtRate, 'because'>>,
 ): Promise<{ readonly perSecond: number; readonly tried: readonly Tried[] }> {
   const tried: Tried[] = [];
-  for (const share of shares) {
-    const perSecond = Math.round(floodedPerSecond * share);
-    const { because } = await tryAt(perSecond);
-    tried.push({ perSecond, because });
-    if (because === null) break;
+  let perSecond = firstPerSecond / 2;
+  for (let next = firstPerSecond; tried.length < triesMax; next = Math.round(next * step)) {
+    const { because } = await tryAt(next);
+    tried.push({ perSecond: next, because });
+    if (because !== null) break;
+    perSecond = next;
   }
-  return { perSecond: tried.at(-1)?.perSecond ?? 0, tried };
+  return { perSecond, tried };
 }
 
 /** What grows at this rate; null: nothing. */
