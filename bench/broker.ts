@@ -18,6 +18,9 @@ export interface BenchBroker {
 /** Topics have four partitions on both. */
 export const brokerPartitions = 4;
 
+/** So many records of a topic the embedded broker keeps. */
+export const embeddedRecordsMax = 30_000;
+
 /** A real Kafka of its own where it can be had, else the embedded broker, which keeps some 5 MB a partition and forgets the rest. */
 export async function startBroker(settings: Readonly<Record<string, string | number>> = {}): Promise<BenchBroker> {
   if (brokerJars().kind === 'here') {

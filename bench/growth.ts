@@ -13,7 +13,6 @@ import { type Measured, rounded, together } from './meter.ts';
 import { generate } from './windows/generate.ts';
 import type { ChildResult, ChildSetup } from './windows/service-child.ts';
 import { compareWindows, type Difference } from './windows/truth.ts';
-import { runChild } from './windows/windows.ts';
 
 /** Its own figures are those of all runs together. */
 export interface GrowthResult extends Measured {
@@ -117,7 +116,9 @@ async function growWindows(
     ...(processes > 1 && { share: { shard, shards: processes } }),
   });
   const runs = await Promise.all(
-    Array.from({ length: processes }, (_, shard) => runChild(process.execPath, of(shard))),
+    Array.from({ length: processes }, (_, shard) =>
+      runMeasured<ChildResult>({ file: 'windows/service-child.ts', setup: of(shard) }),
+    ),
   );
   const difference = (await compareWindows(kafka, { input, outputs: [output] }))[output];
   const results = runs.reduce((sum, one) => sum + one.results, 0);

@@ -6,14 +6,22 @@ export interface MeasuredProcess {
   readonly file: string;
   /** Its first argument, as JSON. */
   readonly setup: object;
+  /** Absent: this one. */
+  readonly node?: string;
   readonly nodeArgs?: readonly string[];
   readonly timeoutMs?: number;
 }
 
 /** Runs a process of its own to its end and gives what its last line says: one process measures one thing. */
-export function runMeasured<T>({ file, setup, nodeArgs = [], timeoutMs = 900_000 }: MeasuredProcess): Promise<T> {
+export function runMeasured<T>({
+  file,
+  setup,
+  node = process.execPath,
+  nodeArgs = [],
+  timeoutMs = 900_000,
+}: MeasuredProcess): Promise<T> {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [...nodeArgs, '--import', 'tsx', path, JSON.stringify(setup)], {
+  const child = spawn(node, [...nodeArgs, '--import', 'tsx', path, JSON.stringify(setup)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
     timeout: timeoutMs,

@@ -1,3 +1,5 @@
+import { sizeOf } from './digest.ts';
+
 /**
  * The bytes of a snapshot as rows of `snapshot_bytes`, and back: `FORMAT RowBinary`, cut into parts, so that no single value is
  * large. Pure. Joining what is not all of it gives other bytes: whoever joins checks a hash.
@@ -21,7 +23,7 @@ export function* rowsOf(upload: Upload, pieces: readonly Uint8Array[]): Generato
   const prefix = Buffer.concat([text(upload.pipeline), u32(upload.version), u32(upload.shard), text(upload.upload)]);
   let part = 0;
   for (const slices of partsFrom(pieces)) {
-    const length = slices.reduce((sum, slice) => sum + slice.length, 0);
+    const length = sizeOf(slices);
     yield Buffer.concat([prefix, u32(part++), varUint(length), ...slices]);
   }
 }

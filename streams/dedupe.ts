@@ -4,11 +4,11 @@
 // Redelivery: this is what makes a producer's repetition harmless. Where the entry is read again, nothing is a duplicate,
 // because the state is the one before it.
 import type { RecordBatch } from '../sources/source.ts';
-import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../tasks/contract.ts';
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { Rejected, StreamBatch, TimedEvent } from './batch.ts';
 import { filterBatch } from './filter.ts';
 import { type Hash128, murmur128, murmur128Ascii } from './murmur.ts';
-import { beginPlain, joined, split, atOnce } from './pieces.ts';
+import { beginPlain, joined, split } from './pieces.ts';
 import { SeenIds } from './seen-ids.ts';
 import { RecordTime, type Stage, stageOf } from './stage.ts';
 
@@ -152,10 +152,6 @@ class Dedupe<E extends TimedEvent> {
     }
     this.lastSource = source;
     this.seed = seed;
-  }
-
-  snapshot(): SlicedState {
-    return atOnce(this.beginSnapshot(snapshotPieceBytes));
   }
 
   beginSnapshot(pieceBytes: number): BegunSnapshot {

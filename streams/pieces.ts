@@ -14,6 +14,9 @@ export interface Part {
 
 type Parts = Readonly<Record<string, Part>>;
 
+/** A text, for the size of a piece. */
+const textBytes = 96;
+
 /** The state of all parts, by name. */
 export function beginParts(parts: Parts, pieceBytes: number): BegunSnapshot {
   const begun = Object.entries(parts).map(([name, part]) => [name, beginPart(part, pieceBytes)] as const);
@@ -110,6 +113,10 @@ export function beginValues(values: readonly unknown[], perPiece: number): Begun
     },
   };
 }
+
+/** Texts as values: to pack one takes longer than numbers of as many bytes. */
+export const beginTexts = (texts: readonly string[], pieceBytes: number): BegunSnapshot =>
+  beginValues(texts, Math.ceil(pieceBytes / textBytes));
 
 export const valuesOf = <T>({ pieces }: SlicedState): T[] => pieces.flatMap((piece) => unpacked(piece) as T[]);
 

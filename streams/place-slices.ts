@@ -32,8 +32,8 @@ export class PlaceSlices<T> {
   /** Who stands there or behind is not packed yet. */
   private next = nobody;
   private options: PlacesOptions<T> | null = null;
-  /** What was packed before its turn; null: no snapshot was ever begun. */
-  private early: Map<number, T> | null = null;
+  /** What was packed before its turn. */
+  private early = new Map<number, T>();
 
   /** Of the places as they are now. The snapshot that was begun before can only be dropped. */
   begin(options: PlacesOptions<T>): BegunSnapshot {
@@ -56,7 +56,7 @@ export class PlaceSlices<T> {
 
   private keep(place: number): void {
     const { early, options } = this;
-    if (!options || !early || place >= options.end || early.has(place) || options.held?.(place) === false) return;
+    if (!options || place >= options.end || early.has(place) || options.held?.(place) === false) return;
     early.set(place, options.packing.copy(place));
   }
 
@@ -64,10 +64,10 @@ export class PlaceSlices<T> {
     const { early } = this;
     let place = this.next;
     for (; place < end && packing.bytes() < pieceBytes; place++) {
-      const copy = early?.get(place);
+      const copy = early.get(place);
       if (copy !== undefined) {
         packing.addCopy(copy);
-        early?.delete(place);
+        early.delete(place);
       } else if (held?.(place) !== false) packing.add(place);
     }
     this.next = place;

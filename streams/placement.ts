@@ -4,7 +4,7 @@
 import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { FieldSteps } from './field-steps.ts';
 import { KeyTable } from './key-table.ts';
-import { beginNumbers, beginValues, bufferOf, joined, split, valuesOf } from './pieces.ts';
+import { beginNumbers, beginTexts, bufferOf, joined, split, valuesOf } from './pieces.ts';
 import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
 import type { WindowStore } from './window-store.ts';
@@ -35,8 +35,6 @@ export interface PlacementOptions<E> {
 
 /** Hints that are looked at. */
 const HINTS = 1 << 16;
-/** A key, for the size of a piece: text takes longer than numbers of as many bytes. */
-const KEY_BYTES = 96;
 
 /** The keys that cells hold: each has a number of its own for as long as one does. Numbers are small, and used again. */
 export class HeldKeys {
@@ -112,7 +110,7 @@ export class HeldKeys {
 
   beginSnapshot(pieceBytes: number): BegunSnapshot {
     return joined({
-      keys: beginValues(this.keys.slice(), Math.ceil(pieceBytes / KEY_BYTES)),
+      keys: beginTexts(this.keys.slice(), pieceBytes),
       free: beginNumbers(Int32Array.from(this.free), pieceBytes),
     });
   }

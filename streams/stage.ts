@@ -1,7 +1,8 @@
 import { type OperatorFunction, map } from 'rxjs';
 import type { RecordBatch } from '../sources/source.ts';
-import type { BegunSnapshot } from '../tasks/contract.ts';
+import { type BegunSnapshot, snapshotPieceBytes } from '../tasks/contract.ts';
 import type { EntryContext, StreamBatch } from './batch.ts';
+import { atOnce } from './pieces.ts';
 
 /**
  * One step of a pipeline: a synchronous RxJS operator over batches and the state inside it. `snapshot` is plain values,
@@ -38,24 +39,30 @@ export interface RecordSteps<E> {
   close(batch: StreamBatch<E>): StreamBatch<E>;
 }
 
-/** A stage whose state is private to an object: `apply` folds one batch. */
-export interface StageCore<In, Out> {
+interface Core<In, Out> {
   apply(batch: In): Out;
-  snapshot(): unknown;
   restore(state: unknown): void;
-  beginSnapshot?(pieceBytes: number): BegunSnapshot;
   counters(): Readonly<Record<string, number>>;
 }
 
+/** A stage whose state is private to an object: `apply` folds one batch. */
+export interface StageCore<In, Out> extends Core<In, Out> {
+  snapshot(): unknown;
+}
+
+/** The same with a large state: see `Fold`. */
+export interface SlicedCore<In, Out> extends Core<In, Out> {
+  beginSnapshot(pieceBytes: number): BegunSnapshot;
+}
+
 /** `core` as a stage. A throw of `apply` ends the stream with that error. */
-export function stageOf<In, Out>(core: StageCore<In, Out>): Stage<In, Out> {
-  return {
+export function stageOf<In, Out>(core: StageCore<In, Out> | SlicedCore<In, Out>): Stage<In, Out> {
+  const common = {
     operator: map((batch: In) => core.apply(batch)),
-    snapshot: () => core.snapshot(),
-    restore: (state) => core.restore(state),
+    restore: (state: unknown) => core.restore(state),
     counters: () => core.counters(),
-    ...(core.beginSnapshot && {
-      beginSnapshot: (pieceBytes: number) => core.beginSnapshot?.(pieceBytes) as BegunSnapshot,
-    }),
   };
+  if (!('beginSnapshot' in core)) return { ...common, snapshot: () => core.snapshot() };
+  const beginSnapshot = (pieceBytes: number): BegunSnapshot => core.beginSnapshot(pieceBytes);
+  return { ...common, snapshot: () => atOnce(beginSnapshot(snapshotPieceBytes)), beginSnapshot };
 }

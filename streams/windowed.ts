@@ -4,11 +4,19 @@
 // Redelivery: duplicates were dropped before; the same batches give the same rows.
 import { Aggregator } from './aggregator.ts';
 import type { RecordBatch } from '../sources/source.ts';
-import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../tasks/contract.ts';
-import type { EntryContext, Output, Rejected, StreamBatch, StreamRecord, TimedEvent } from './batch.ts';
+import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
+import {
+  appended,
+  type EntryContext,
+  type Output,
+  type Rejected,
+  type StreamBatch,
+  type StreamRecord,
+} from './batch.ts';
+import type { TimedEvent } from './batch.ts';
 import { failureText } from './ingest.ts';
 import type { JsonBytes } from './json-bytes.ts';
-import { atOnce, beginPlain, joined, split } from './pieces.ts';
+import { beginPlain, joined, split } from './pieces.ts';
 import { RowWriter } from './row-writer.ts';
 import { type RecordSteps, RecordTime, type Stage, stageOf } from './stage.ts';
 import { type EntryEnd, endRow, lateIdentity, lateRow, refusal } from './window-rows.ts';
@@ -184,10 +192,6 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
     return { folded, late, ...Object.fromEntries(missed), expired, keys: keyCount, cells: cellCount };
   }
 
-  snapshot(): SlicedState {
-    return atOnce(this.beginSnapshot(snapshotPieceBytes));
-  }
-
   beginSnapshot(pieceBytes: number): BegunSnapshot {
     const { folded, late, provisionalStep, aggregator } = this;
     const missed = [...this.missedOf];
@@ -232,11 +236,6 @@ class SessionOutput implements Output {
 }
 
 const noEnd: EntryEnd = { endWatermarkMs: -Infinity, incompleteBeforeMs: -Infinity };
-
-const appended = <T>(before: readonly T[], after: readonly T[]): readonly T[] => {
-  if (after.length === 0) return before;
-  return before.length === 0 ? after : [...before, ...after];
-};
 
 interface SavedWindowed {
   readonly folded: number;

@@ -2,7 +2,7 @@
 // whole decode stage (compiled, validated, upcast). Payments of some 300 bytes.
 import { parseArgs } from 'node:util';
 import type { KafkaDriver } from '../../kafka/contract.ts';
-import { startBroker } from '../broker.ts';
+import { embeddedRecordsMax, startBroker } from '../broker.ts';
 import { producePayments } from '../fraud/produce-payments.ts';
 import { runMeasured } from '../measured-process.ts';
 import { type Measured, rounded } from '../meter.ts';
@@ -30,7 +30,6 @@ export interface ConsumeResult extends Loop {
 }
 
 const topic = 'payments';
-const embeddedEventsMax = 30_000;
 const drivers: readonly KafkaDriver[] = ['node-rdkafka', 'confluent'];
 
 export async function benchConsume(args: readonly string[]): Promise<ConsumeResult> {
@@ -41,7 +40,7 @@ export async function benchConsume(args: readonly string[]): Promise<ConsumeResu
   const broker = await startBroker();
   try {
     const { brokers, isEmbedded } = broker;
-    const events = isEmbedded ? Math.min(Number(values.events), embeddedEventsMax) : Number(values.events);
+    const events = isEmbedded ? Math.min(Number(values.events), embeddedRecordsMax) : Number(values.events);
     const bytes = await producePayments({ brokers, isEmbedded }, { payments: events, cards: 10_000 });
     const loops: Record<string, Loop> = {};
     const run = async (way: ConsumeSetup['way'], driver: KafkaDriver, use: ConsumeSetup['use']): Promise<void> => {

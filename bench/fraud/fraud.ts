@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { rulesTopic } from '../../events/topics.ts';
-import { type BenchBroker, startBroker } from '../broker.ts';
+import { type BenchBroker, embeddedRecordsMax, startBroker } from '../broker.ts';
 import { runMeasured } from '../measured-process.ts';
 import { type Measured, rounded } from '../meter.ts';
 import type { FraudMeasured, FraudSetup } from './child.ts';
@@ -27,8 +27,6 @@ export interface FraudResult extends FraudMeasured {
 }
 
 const goal = { inProcess: 50_000, fromKafka: 30_000 };
-/** What the embedded broker keeps. */
-const embeddedPaymentsMax = 30_000;
 
 export async function benchFraud(args: readonly string[]): Promise<FraudResult> {
   const { payments, cards, isInProcessOnly, say } = optionsOf(args);
@@ -62,7 +60,7 @@ async function fromBroker(
   say: (line: string) => void,
 ): Promise<FraudMeasured> {
   const { brokers, isEmbedded } = broker;
-  const payments = isEmbedded ? Math.min(options.payments, embeddedPaymentsMax) : options.payments;
+  const payments = isEmbedded ? Math.min(options.payments, embeddedRecordsMax) : options.payments;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-fraud-'));
   try {
     say(`${payments} payments, from the broker`);

@@ -21,6 +21,7 @@ import { systemClock } from '../../telemetry/clock.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { type CardEvent, cardEvents } from './card-events.ts';
+import { report, setupOf } from '../measured-process.ts';
 import { Meter, type Measured } from '../meter.ts';
 
 export interface ChildSetup {
@@ -49,7 +50,7 @@ export interface ChildResult extends Measured {
 }
 
 const SIZE_MS = 10_000;
-const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
+const setup = setupOf<ChildSetup>();
 const { mode, driver, reader, sender, brokers, isEmbedded, input, events, partitions } = setup;
 const share = setup.share ?? { shard: 0, shards: 1 };
 const total = events + partitions;
@@ -67,8 +68,7 @@ const meter = new Meter(Math.round(events / share.shards));
 let results = 0;
 await (mode === 'task' ? runTask() : runBare());
 const measured: ChildResult = { ...meter.end(), results };
-process.stdout.write(`${JSON.stringify(measured)}\n`);
-process.exit(0);
+report(measured);
 
 async function runBare(): Promise<void> {
   const source = await kafka.reader({ queueBytesMax: 2 << 20 });

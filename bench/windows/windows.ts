@@ -1,12 +1,12 @@
 // 10 s tumbling windows by key, count and sum, from a Kafka topic to a result topic, with order log, snapshots and watermark: the job
 // that /peers/ runs in Flink and Kafka Streams. Every engine's results are compared with an independent count, window by window.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { brokerPartitions, openBroker, startBroker } from '../broker.ts';
+import { brokerPartitions, openBroker, embeddedRecordsMax, startBroker } from '../broker.ts';
+import { runMeasured } from '../measured-process.ts';
 import type { ChildResult, ChildSetup } from './service-child.ts';
 import { generate } from './generate.ts';
 import { compareWindows, type Difference } from './truth.ts';
@@ -25,8 +25,6 @@ export interface WindowsResult extends ChildResult {
 }
 
 const partitions = brokerPartitions;
-/** What the embedded broker keeps. */
-const embeddedEventsMax = 30_000;
 
 export async function benchWindows(args: readonly string[]): Promise<WindowsResult> {
   const options = optionsOf(args);
@@ -37,7 +35,7 @@ export async function benchWindows(args: readonly string[]): Promise<WindowsResu
     const { brokers, isEmbedded } = broker;
     if (peers && isEmbedded)
       throw new Error('--peers needs a real broker: Kafka 4.1 was not found, see CONTRIBUTING.md');
-    const events = isEmbedded ? Math.min(options.events, embeddedEventsMax) : options.events;
+    const events = isEmbedded ? Math.min(options.events, embeddedRecordsMax) : options.events;
     say(`generating ${events} events of ${keys} keys`);
     if (peers) runPeer(peers, 'gen.sh', brokers, ['--topic', 'in', '--events', `${events}`, '--keys', `${keys}`]);
     else await generate({ brokers, isEmbedded, topic: 'in', events, keys, partitions });
@@ -51,7 +49,11 @@ export async function benchWindows(args: readonly string[]): Promise<WindowsResu
       keysMax: Math.max(20_000, 2 * keys),
     };
     const child = (mode: ChildSetup['mode'], output: string): Promise<ChildResult> =>
-      runChild(options.node, { ...base, mode, output, name: `bench-${output}`, folder: join(folder, output) });
+      runMeasured({
+        file: 'windows/service-child.ts',
+        node: options.node,
+        setup: { ...base, mode, output, name: `bench-${output}`, folder: join(folder, output) },
+      });
     say('the bare direct reader and the compiled decoder');
     const bare = await child('decode', 'bare');
     say('millrace');
@@ -107,25 +109,6 @@ function runPeer(folder: string, script: string, brokers: string, args: readonly
     timeout: 600_000,
   });
   return said.trim().split('\n').at(-1) ?? '{}';
-}
-
-/** One measured process of `node`. */
-export function runChild(node: string, setup: ChildSetup): Promise<ChildResult> {
-  const file = fileURLToPath(new URL('./service-child.ts', import.meta.url));
-  const child = spawn(node, ['--import', 'tsx', file, JSON.stringify(setup)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
-    timeout: 900_000,
-  });
-  let said = '';
-  child.stdout.on('data', (data: Buffer) => void (said += data.toString()));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as ChildResult);
-      else reject(new Error(`the measured process ended with ${code}: ${said}`));
-    });
-  });
 }
 
 function optionsOf(args: readonly string[]) {

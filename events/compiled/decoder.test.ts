@@ -1,3 +1,4 @@
+import { seeded } from '../../bench/seeded.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeEvent, type DecodeOutcome } from '../decode.ts';
@@ -19,17 +20,6 @@ const golden: readonly string[] = readdirSync(new URL('../golden/', import.meta.
   }[];
   return samples.map(({ event }) => JSON.stringify(event));
 });
-
-/** A small generator of its own: the seed is in the title. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % below;
-  };
-}
 
 const decode = (compiled: ReturnType<typeof decoder>, text: string): DecodeOutcome => {
   const bytes = utf8.encode(text);
@@ -135,7 +125,7 @@ describe('the compiled decoder', () => {
   });
 
   it('gives the answer of the slow path for 1,000,000 mutated events, seed 20261126', { timeout: 300_000 }, () => {
-    const random = randomOf(20_261_126);
+    const random = seeded(20_261_126);
     const compiled = decoder();
     const differing: string[] = [];
     const around = utf8.encode(JSON.stringify(payment));

@@ -7,11 +7,12 @@ import type { Payment } from '../../events/payment.ts';
 import type { ListEntry, Rule, Thresholds } from '../../events/rule.ts';
 import { resultTopics, rulesTopic } from '../../events/topics.ts';
 import type { RecordBatch } from '../../sources/source.ts';
-import type { EntryContext, Output, Rejected, StreamBatch, StreamRecord } from '../../streams/batch.ts';
-import { atOnce, beginPlain, joined, split } from '../../streams/pieces.ts';
-import { RecordTime, type StageCore, stageOf } from '../../streams/stage.ts';
+import { appended, type EntryContext, type Output, type Rejected } from '../../streams/batch.ts';
+import type { StreamBatch, StreamRecord } from '../../streams/batch.ts';
+import { beginPlain, joined, split } from '../../streams/pieces.ts';
+import { RecordTime, type SlicedCore, stageOf } from '../../streams/stage.ts';
 import { refusal } from '../../streams/window-rows.ts';
-import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../../tasks/contract.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import type { Processor } from '../processor.ts';
 import { type AlertBody, Alerts } from './alerts.ts';
 import { DecisionOutput, DecisionWriter } from './decision-output.ts';
@@ -53,7 +54,7 @@ export function fraud(options: FraudOptions): Processor<FraudEvent> {
   };
 }
 
-class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent>> {
+class Fraud implements SlicedCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent>> {
   private readonly features: Features;
   private readonly rules = new RuleSet();
   private readonly alerts: Alerts;
@@ -106,7 +107,11 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
       for (const decision of this.decisions) decision.isOnly = true;
     for (const body of this.alerts.end(this.clockMs)) this.outputs.push(alertOutput(body));
     if (endWatermarkMs > -Infinity) this.features.expire(endWatermarkMs);
-    return { ...batch, outputs: both(batch.outputs, this.outputs), rejected: both(batch.rejected, this.rejected) };
+    return {
+      ...batch,
+      outputs: appended(batch.outputs, this.outputs),
+      rejected: appended(batch.rejected, this.rejected),
+    };
   };
 
   /** What is refused was not folded at all; says why. */
@@ -148,10 +153,6 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
     return { ...this.counts, ...this.features.counters(), ...this.rules.counters(), ...this.alerts.counters() };
   }
 
-  snapshot(): SlicedState {
-    return atOnce(this.beginSnapshot(snapshotPieceBytes));
-  }
-
   beginSnapshot(pieceBytes: number): BegunSnapshot {
     const { features, rules, alerts, counts } = this;
     return joined({
@@ -171,10 +172,6 @@ class Fraud implements StageCore<StreamBatch<FraudEvent>, StreamBatch<FraudEvent
 }
 
 type SavedPart = 'plain' | 'features' | 'alerts';
-
-/** A copy of a thousand decisions is made for nobody. */
-const both = <T>(before: readonly T[], own: readonly T[]): readonly T[] =>
-  before.length === 0 ? own : [...before, ...own];
 
 const alertOutput = (body: AlertBody): Output => ({
   topic: resultTopics.alerts,

@@ -2,7 +2,7 @@
 // Guarantees: a key is kept for 28 days of event time after its last payment; a new one beyond the limit is refused, and none with state is
 // ever put out for it; a place is given to another only when nobody remembers its key any more.
 // Redelivery: the same calls leave the same keys, in the same order.
-import { beginNumbers, beginValues, bufferOf, joined, split, valuesOf } from '../../streams/pieces.ts';
+import { beginNumbers, beginTexts, bufferOf, joined, split, valuesOf } from '../../streams/pieces.ts';
 import { roomFor } from '../../streams/room-for.ts';
 import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 
@@ -12,8 +12,6 @@ export const rememberedMs = 28 * 86_400_000;
 const atFirst = 64;
 /** Hints that are looked at. */
 const hintsMax = 1 << 16;
-/** A name, for the size of a piece: text takes longer than numbers of as many bytes. */
-const nameBytes = 96;
 
 export class Keys {
   private readonly keysMax: number;
@@ -115,7 +113,7 @@ export class Keys {
     const names = this.names.slice();
     const ring = this.ring.slice(0, 2 * names.length);
     const begun = joined({
-      names: beginValues(names, Math.ceil(pieceBytes / nameBytes)),
+      names: beginTexts(names, pieceBytes),
       ring: beginNumbers(ring, pieceBytes),
       unused: beginNumbers(Int32Array.from(this.unused), pieceBytes),
     });

@@ -7,9 +7,9 @@ import type { DecisionMade } from '../../events/decision-made.ts';
 import type { Payment } from '../../events/payment.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { Output, StreamBatch, StreamRecord } from '../../streams/batch.ts';
-import { atOnce, beginPlain, joined, split } from '../../streams/pieces.ts';
+import { beginPlain, joined, split } from '../../streams/pieces.ts';
 import { stageOf } from '../../streams/stage.ts';
-import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../../tasks/contract.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import type { Processor } from '../processor.ts';
 import { Decided } from './decided.ts';
 import { DecisionClock } from './decision-clock.ts';
@@ -203,10 +203,6 @@ class Predictions {
       decided_ids: this.decided.size(),
       alerts_open: this.alerts.size(),
     };
-  }
-
-  snapshot(): SlicedState {
-    return atOnce(this.beginSnapshot(snapshotPieceBytes));
   }
 
   beginSnapshot(pieceBytes: number): BegunSnapshot {

@@ -2,7 +2,7 @@
 // that when it is swept changes nothing; a new one beyond the limit is refused, and none is put out for it; a key has one place as long
 // as it is known. Redelivery: the same calls leave the same state.
 import { type Mixed, MixedReader, type MixedRow, mixedOf } from '../../streams/mixed-row.ts';
-import { beginNumbers, beginValues, bufferOf, joined, split, valuesOf } from '../../streams/pieces.ts';
+import { beginNumbers, beginTexts, bufferOf, joined, split, valuesOf } from '../../streams/pieces.ts';
 import { PlaceSlices } from '../../streams/place-slices.ts';
 import { roomFor } from '../../streams/room-for.ts';
 import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
@@ -24,8 +24,6 @@ export interface KeptOptions<T> {
 }
 
 const atFirst = 64;
-/** A key, for the size of a piece: text takes longer than numbers of as many bytes. */
-const keyBytes = 96;
 
 export class Kept<T extends Touched> {
   private readonly options: KeptOptions<T>;
@@ -151,7 +149,7 @@ export class Kept<T extends Touched> {
       this.options.write(kept, into);
     });
     return joined({
-      keys: beginValues(keys, Math.ceil(pieceBytes / keyBytes)),
+      keys: beginTexts(keys, pieceBytes),
       ring: beginNumbers(ring, pieceBytes),
       unused: beginNumbers(Int32Array.from(this.unused), pieceBytes),
       rows: this.slices.begin({ end: keys.length, held, packing, pieceBytes }),

@@ -6,9 +6,9 @@ import type { RankedItem, RecommendationList } from '../../events/insights.ts';
 import type { Interaction } from '../../events/interaction.ts';
 import { resultTopics } from '../../events/topics.ts';
 import type { Output, Rejected, StreamBatch, StreamRecord } from '../../streams/batch.ts';
-import { atOnce, beginPlain, joined, split } from '../../streams/pieces.ts';
+import { beginPlain, joined, split } from '../../streams/pieces.ts';
 import { stageOf } from '../../streams/stage.ts';
-import { type BegunSnapshot, type SlicedState, snapshotPieceBytes } from '../../tasks/contract.ts';
+import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 import type { Processor } from '../processor.ts';
 import { CoVisits } from './co-visits.ts';
 import { personalList } from './personal.ts';
@@ -171,10 +171,6 @@ class Recommendations {
       ...{ co_visited_waiting: coVisitedWaiting.size, co_visited_skipped: coVisitedWaiting.skippedTotal },
       ...{ personal_waiting: personalWaiting.size, personal_skipped: personalWaiting.skippedTotal },
     };
-  }
-
-  snapshot(): SlicedState {
-    return atOnce(this.beginSnapshot(snapshotPieceBytes));
   }
 
   beginSnapshot(pieceBytes: number): BegunSnapshot {

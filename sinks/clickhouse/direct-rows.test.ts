@@ -1,3 +1,4 @@
+import { seeded } from '../../bench/seeded.ts';
 import { describe, expect, it } from 'vitest';
 import { writeResult } from './blocks.ts';
 import { createDirectRows } from './direct-rows.ts';
@@ -106,7 +107,7 @@ describe('rows without an object in between', () => {
   });
 
   it('makes the rows that parsing makes of 80,000 mutated results, seed 20261127', { timeout: 600_000 }, () => {
-    const random = randomOf(20_261_127);
+    const random = seeded(20_261_127);
     const writers = [createWriter(), createWriter()];
     const buffer = new Uint8Array(16_384);
     const differing: string[] = [];
@@ -160,17 +161,6 @@ const decisionOf = (random: Random) =>
       since: random(2) ? null : random(1e9),
     },
   });
-
-/** A small generator of its own: the seed is in the title. */
-function randomOf(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) % below;
-  };
-}
 
 /** Characters that JSON gives a meaning to come more often than others. */
 const telling = [...'"\\{}[],:.-+eE019 \t\n\u0000\u007fé😀tfnul'];
