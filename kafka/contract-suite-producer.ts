@@ -56,6 +56,32 @@ export function producerSuite(given: () => Bench): void {
     await Promise.all([producer.close(), reader.close()]);
   });
 
+  test(
+    'sends much at once for a partition whose last message left beside that of another',
+    { timeout: 20_000 },
+    async () => {
+      const topic = given().newTopic();
+      const producer = await given().kafka.producer();
+      await producer.partitionCount(topic);
+      const message = (partition: number, bytes: number) => ({
+        topic,
+        partition,
+        key: null,
+        value: Buffer.alloc(bytes),
+      });
+      const [large, small] = [message(0, 200_000), message(1, 10)];
+      const block = Buffer.alloc(400_000);
+      const texts = [0, 200_000].map((start) => ({ topic, key: 'k', block, start, end: start + 200_000 }));
+      for (let round = 0; round < 5; round++) {
+        await producer.send([large, small]);
+        await producer.send([large]);
+        await producer.send([large, small]);
+        await producer.sendTexts?.(texts, [0, 0]);
+      }
+      await producer.close();
+    },
+  );
+
   test('waits where the driver’s queue is full, and drops nothing', async () => {
     const tp = { topic: given().newTopic(), partition: 0 };
     const producer = await given().kafka.producer();

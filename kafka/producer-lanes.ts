@@ -1,4 +1,5 @@
 import type { TopicPartition } from '../sources/source.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { KafkaError, OutMessage, OutText, ProduceGate, SentMessage } from './contract.ts';
 
 /** One `send`: resolved when every message of it is acknowledged. */
@@ -39,6 +40,16 @@ interface Lane {
   readonly tp: TopicPartition;
   readonly waiting: OutItem[];
   isAwaitingGate: boolean;
+}
+
+/** To be told how many records of one producer are not acknowledged: the gauge is the sum over the producers of the process. */
+export function createPendingGauge(metrics: Metrics): (pending: number) => void {
+  const gauge = metrics.gauge('millrace_kafka_pending_records', 'Records not yet acknowledged by Kafka');
+  let told = 0;
+  return (pending) => {
+    gauge.inc(pending - told);
+    told = pending;
+  };
 }
 
 /** What the gate counts for a message: its bytes and 100 for what the broker keeps around it. */

@@ -10,7 +10,7 @@ import {
 } from './connection.ts';
 import type { NativeProducer, NativeReport } from './driver.ts';
 import { kafkaError, nativeCode } from './errors.ts';
-import { createLanes, messageRoomBytes, type Lanes, type OutItem } from './producer-lanes.ts';
+import { createLanes, createPendingGauge, messageRoomBytes, type Lanes, type OutItem } from './producer-lanes.ts';
 
 export interface ProducerOptions {
   readonly lingerMs?: number;
@@ -65,7 +65,7 @@ class ClientProducer implements Producer {
   readonly #gate: ProduceGate | undefined;
   readonly #lanes: Lanes;
   readonly #sentTotal;
-  readonly #pendingGauge;
+  readonly #tellPending: (pending: number) => void;
   #pending = 0;
   #acknowledged = 0;
   #failure: KafkaError | null = null;
@@ -86,7 +86,7 @@ class ClientProducer implements Producer {
     this.#lanes = createLanes(gate, (item) => this.#produce(item));
     const { metrics } = context;
     this.#sentTotal = metrics.counter('millrace_kafka_sent_records_total', 'Records acknowledged by Kafka');
-    this.#pendingGauge = metrics.gauge('millrace_kafka_pending_records', 'Records not yet acknowledged by Kafka');
+    this.#tellPending = createPendingGauge(metrics);
     client.on('delivery-report', (error: unknown, report: NativeReport) => this.#reported(error, report));
     client.on('event.error', (error: unknown) => {
       if (context.driver.codeOf(error) === nativeCode.fatal) this.#fail(kafkaError(nativeCode.fatal, 'produce', error));
@@ -189,7 +189,7 @@ class ClientProducer implements Producer {
   }
 
   #count(): void {
-    this.#pendingGauge.set(this.#pending);
+    this.#tellPending(this.#pending);
     if (this.#acknowledged === 0) return;
     this.#availability.heard();
     this.#sentTotal.inc(this.#acknowledged);

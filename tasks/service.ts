@@ -83,7 +83,7 @@ export function createTaskService(options: TaskServiceOptions): TaskService {
       }
       if (state === 'running' && pulseOf(watchdogs).isStalled === true) {
         state = 'failed';
-        detail = `it has folded nothing for ${tuning.stallMs / 1_000} s, and its inputs have more: built anew`;
+        detail = `it has folded nothing for at least ${tuning.stallMs / 1_000} s, and its inputs have more: built anew`;
         options.logger.error({ stallMs: tuning.stallMs }, detail);
       }
       await options.clock.sleep(reportEveryMs);

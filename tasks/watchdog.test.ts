@@ -40,12 +40,38 @@ describe('a task that is alive but reads nothing', () => {
     expect(task.status()).toMatchObject({ state: 'running' });
     await world.run(20_000);
     expect(task.status()).toMatchObject({ state: 'failed', isStalled: true });
-    expect(task.status().detail).toContain('folded nothing for 30 s');
+    expect(task.status().detail).toContain('folded nothing for at least 30 s');
     await task.drain();
     const anew = world.start();
     await world.until('folded', () => anew.shard().totals.records === 3);
     await world.run(10_000);
     expect(anew.status()).toMatchObject({ state: 'running', isStalled: false });
+  });
+
+  it('is failed after two minutes in which none of its outputs was acknowledged, and not before', async () => {
+    const world = createCalmWorld();
+    let isMute = false;
+    const task = world.start({ tuning: { outputMessagesMax: 2 } });
+    const { producer } = task.options;
+    const send = producer.send.bind(producer);
+    Object.assign(producer, {
+      send: (...given: Parameters<typeof send>) => (isMute ? new Promise(() => {}) : send(...given)),
+    });
+    world.produce(0, 1);
+    await world.until('folded', () => task.shard().totals.records === 1);
+    isMute = true;
+    for (let i = 0; i < 5; i++) world.produce(0, i);
+    await world.run(2_000);
+    world.produce(0, 1);
+    await world.run(110_000);
+    expect(task.status()).toMatchObject({ state: 'running' });
+    await world.run(30_000);
+    expect(task.status()).toMatchObject({ state: 'failed', isStalled: true });
+    isMute = false;
+    await task.drain();
+    const anew = world.start();
+    await world.until('folded', () => anew.shard().totals.records === 7);
+    await anew.drain();
   });
 
   it('is not what stands still because all is folded, parked, or away', async () => {

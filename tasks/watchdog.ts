@@ -7,7 +7,8 @@ import type { TermView } from './term.ts';
 /**
  * Alive but reading nothing: a client that hears nothing any more says so to nobody, and looks exactly like a silent topic. So who
  * watches asks the broker itself for the ends. `going`: something was folded, or there is nothing to fold; `stalled`: there is, and
- * nothing was folded for long, though the task neither waits for its outputs nor for a broker or archive that is away.
+ * nothing was folded for long, though the task does not wait for a broker or archive that is away. One that waits for its outputs is
+ * given more time from each acknowledgement: their topic may have no leader while the inputs have one.
  */
 export type Pulse = 'unknown' | 'going' | 'stalled';
 
@@ -28,6 +29,8 @@ export interface WatchdogOptions {
 
 /** The broker is asked so often in a stall's time, and never while something is folded. */
 const looksPerStall = 6;
+/** So many stalls' times for one acknowledgement. */
+const outputsPatience = 4;
 
 /** For one task. */
 export function createWatchdog(options: WatchdogOptions): Watchdog {
@@ -44,7 +47,7 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
     try {
       const isBehind = await hasMore(options, state, view);
       if (asked !== last) return; // It has gone on, or another term has begun.
-      if (isBehind && clock.nowMs() - sinceMs >= stallMs) pulse = 'stalled';
+      if (isBehind && clock.nowMs() - sinceMs >= stallMs * patienceOf(view)) pulse = 'stalled';
       if (!isBehind) [pulse, sinceMs] = ['going', clock.nowMs()];
     } catch {
       sinceMs = clock.nowMs(); // Away: that is waited for, and said elsewhere.
@@ -74,12 +77,13 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
 const isReading = (state: TaskState): boolean => state === 'owner' || state === 'catching_up' || state === 'claiming';
 
 /** An owner appends entries without records as well: only records count. Who catches up reads the order log. */
-const progressOf = (state: TaskState, { replica }: TermView): string =>
-  state === 'owner' ? `${replica.counters().records} records` : `order offset ${replica.nextOffset()}`;
+const progressOf = (state: TaskState, { replica, outputs }: TermView): string =>
+  `${state === 'owner' ? `${replica.counters().records} records` : `order offset ${replica.nextOffset()}`}, ${outputs.pending()} outputs`;
 
-/** Held up by something that is known and passes: outputs not acknowledged, an input or the archive that is away. */
-const isWaiting = ({ outputs, inputs }: TermView): boolean =>
-  !outputs.hasRoom() || [...inputs.all().values()].some((cursor) => cursor.isRetrying());
+/** Held up by something that is known and passes: an input or the archive that is away. */
+const isWaiting = ({ inputs }: TermView): boolean => [...inputs.all().values()].some((cursor) => cursor.isRetrying());
+
+const patienceOf = ({ outputs }: TermView): number => (outputs.hasRoom() ? 1 : outputsPatience);
 
 async function hasMore(options: WatchdogOptions, state: TaskState, { replica }: TermView): Promise<boolean> {
   if (state !== 'owner') return (await options.order.bounds(options.orderPartition)).endOffset > replica.nextOffset();

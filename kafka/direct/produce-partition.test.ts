@@ -36,3 +36,16 @@ test('a batch that is sent again has the same bytes, however many are filled and
   expect(next.readInt32BE(53)).toBe(100); // sequence: after those that were sent
   expect(next.equals(sealed)).toBe(false);
 });
+
+test('a batch that is refused again and again is said once, and so are the refusals of the next one', () => {
+  const line = new ProducePartition({ topic: 't', partition: 0 }, new MemoryPool(1 << 20));
+  const text = { topic: 't', key: 'k', block: Buffer.from('v'), start: 0, end: 1 };
+  for (let batch = 0; batch < 2; batch++) {
+    line.appendText(text, 1_000, call, 100);
+    line.first(identity);
+    line.leader = 3;
+    const said = Array.from({ length: 100 }, () => line.refused());
+    expect([said.indexOf(true), said.filter(Boolean).length, line.leader]).toEqual([19, 1, -1]);
+    line.acknowledged();
+  }
+});

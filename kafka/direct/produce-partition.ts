@@ -8,6 +8,7 @@ import type { MemoryPool } from './memory-pool.ts';
 const batchBytesMax = 1_000_000;
 const batchBytesAtFirst = 2_048;
 const recordOverheadBytes = 30;
+const refusalsSaid = 20;
 /** Sequence numbers go on from 0 after this. */
 const sequenceEnd = 2 ** 31;
 
@@ -39,10 +40,11 @@ export class ProducePartition implements TopicPartition {
   readonly partition: number;
   /** −1: not known. */
   leader = -1;
-  /** The batch that is filled has waited for long enough. */
+  /** The batch that is filled has waited for long enough, and whoever sends was told. Never set while none is filled: nobody would be told of the next. */
   isDue = false;
   readonly #line: Batch[] = [];
   #nextSequence = 0;
+  #refusals = 0;
   #bytesAtFirst = batchBytesAtFirst;
   readonly #memory: MemoryPool;
 
@@ -111,6 +113,12 @@ export class ProducePartition implements TopicPartition {
     return first.sealed;
   }
 
+  /** Its leader did not take the first batch. True once for those that follow each other: a leader that moves refuses a few times, not so often. */
+  refused(): boolean {
+    this.leader = -1;
+    return ++this.#refusals === refusalsSaid;
+  }
+
   /**
    * The first batch is acknowledged: what was in it. Its memory is for others from here on: the broker that answers has read all of it, and a
    * connection on which it was sent before, in vain, was given up with all that it had not written.
@@ -118,6 +126,7 @@ export class ProducePartition implements TopicPartition {
   acknowledged(): readonly OutPart[] {
     const first = this.#line.shift();
     if (!first) return [];
+    this.#refusals = 0;
     first.writer.release();
     return first.parts;
   }

@@ -4,7 +4,7 @@ import type { KafkaContext } from '../connection.ts';
 import { KafkaError, messageOf } from '../contract.ts';
 import type { OutMessage, OutText, ProduceGate, Producer, SentMessage } from '../contract.ts';
 import { kafkaError } from '../errors.ts';
-import { createLanes, messageRoomBytes, textRoomBytes } from '../producer-lanes.ts';
+import { createLanes, createPendingGauge, messageRoomBytes, textRoomBytes } from '../producer-lanes.ts';
 import type { Lanes, OutItem, SendCall } from '../producer-lanes.ts';
 import type { ProducerOptions } from '../producer.ts';
 import type { ProducerIdentity } from './batch-writer.ts';
@@ -45,7 +45,7 @@ class DirectProducer implements Producer {
   readonly #queue: ProduceQueue;
   readonly #lines = new ProduceLines(new MemoryPool(freeBytesMax));
   readonly #sentTotal;
-  readonly #pendingGauge;
+  readonly #tellPending: (pending: number) => void;
   readonly #sending = new Set<number>();
   #failure: KafkaError | null = null;
   #closing: Promise<void> | undefined;
@@ -64,7 +64,7 @@ class DirectProducer implements Producer {
     this.#queue = new ProduceQueue(options.gate, this.#lanes);
     const { metrics } = context;
     this.#sentTotal = metrics.counter('millrace_kafka_sent_records_total', 'Records acknowledged by Kafka');
-    this.#pendingGauge = metrics.gauge('millrace_kafka_pending_records', 'Records not yet acknowledged by Kafka');
+    this.#tellPending = createPendingGauge(metrics);
   }
 
   async partitionCount(topic: string): Promise<number> {
@@ -86,7 +86,7 @@ class DirectProducer implements Producer {
       this.#queue.pending += messages.length;
       for (let index = 0; index < messages.length; index++)
         this.#lanes.offer({ message: messages[index] as OutMessage, index, call, hasRoom: false });
-      this.#pendingGauge.set(this.#queue.pending);
+      this.#tellPending(this.#queue.pending);
     });
   }
 
@@ -103,7 +103,7 @@ class DirectProducer implements Producer {
       this.#lanes.opened(call);
       this.#queue.pending += messages.length;
       this.#appendTexts(messages, partitions, call);
-      this.#pendingGauge.set(this.#queue.pending);
+      this.#tellPending(this.#queue.pending);
     });
   }
 
@@ -175,11 +175,11 @@ class DirectProducer implements Producer {
     else setImmediate(() => this.#sendNow());
   }
 
-  /** What was waited for long enough goes. */
+  /** What was waited for long enough goes. A line whose only batch is under way has nothing that waits. */
   #sendNow(): void {
     this.#isScheduled = false;
     clearTimeout(this.#linger);
-    for (const partition of this.#lines.all()) partition.isDue = !partition.isEmpty();
+    for (const partition of this.#lines.all()) partition.isDue = partition.fillingBytes() > 0;
     this.#kick();
   }
 
@@ -190,9 +190,7 @@ class DirectProducer implements Producer {
       if (leader < 0) isAnyLeaderless = true;
       else if (!this.#sending.has(leader)) void this.#serve(leader);
     }
-    if (!isAnyLeaderless || this.#isSeeking) return;
-    this.#isSeeking = true;
-    void this.#seek().finally(() => (this.#isSeeking = false));
+    if (isAnyLeaderless && !this.#isSeeking) void this.#seek();
   }
 
   /** One request after the other to one broker, until nothing is left for it. */
@@ -231,7 +229,7 @@ class DirectProducer implements Producer {
       this.#cluster.availability.lost(error);
       for (const partition of ready) partition.leader = -1;
     }
-    this.#pendingGauge.set(this.#queue.pending);
+    this.#tellPending(this.#queue.pending);
     this.#lanes.retryFull();
     if (ready.some(({ leader }) => leader < 0)) await this.#context.clock.sleep(retryMs, this.#context.closing);
   }
@@ -240,7 +238,7 @@ class DirectProducer implements Producer {
     const found = this.#lines.of(topic, partition);
     if (errorCode !== 0 && errorCode !== duplicateSequence) {
       const error = kafkaError(errorCode, `produce to ${topic}`);
-      if (error.retryable || error.code === 'kafka_topic_missing') found.leader = -1;
+      if (error.retryable || error.code === 'kafka_topic_missing') this.#refused(found, error);
       else this.#fail(error);
       return;
     }
@@ -250,8 +248,17 @@ class DirectProducer implements Producer {
     if (!this.#failure && this.#queue.pending === 0) this.#idle();
   }
 
+  /** Asked again, of the leader that metadata names then. */
+  #refused(line: ProducePartition, error: KafkaError): void {
+    if (!line.refused()) return;
+    const { topic, partition } = line;
+    const message = `the broker goes on refusing records, which are sent again until it takes them: ${error.message}`;
+    this.#context.logger.warn({ topic, partition, code: error.code }, message);
+  }
+
   /** Looks for the leaders of all that waits, as long as it takes; a topic or partition that is not there fails the producer. */
   async #seek(): Promise<void> {
+    this.#isSeeking = true;
     const leaders = new ProduceLeaders(this.#context);
     for (;;) {
       const lost = this.#lines.all().filter((partition) => partition.leader < 0 && !partition.isEmpty());
@@ -268,6 +275,8 @@ class DirectProducer implements Producer {
       this.#kick();
       if (lost.some(({ leader }) => leader < 0)) await this.#context.clock.sleep(retryMs, this.#context.closing);
     }
+    // At once with the last look: what comes after it looks anew.
+    this.#isSeeking = false;
   }
 
   /** The first failure is the one that all see. */
@@ -278,7 +287,7 @@ class DirectProducer implements Producer {
       this.#context.logger.error({ code: error.code }, `the producer failed: ${error.message}`);
     this.#lanes.rejectAll(error);
     this.#queue.pending = 0;
-    this.#pendingGauge.set(0);
+    this.#tellPending(0);
     this.#idle();
   }
 }
