@@ -11,7 +11,7 @@ import { topK } from '../../streams/aggregates/top-k.ts';
 import { EntryLog } from '../../streams/entry-log.ts';
 import { viewsShape } from '../../streams/view.ts';
 import { windowed } from '../../streams/windowed.ts';
-import { payment, pipelineOf, record } from './cases.ts';
+import { T0, foldAll, payment, pipelineOf, record, resultsOf } from './cases.ts';
 import { expectSliced } from './sliced.ts';
 
 const amount = ({ amountMinor }: Payment): number => amountMinor;
@@ -74,3 +74,20 @@ test('[D1] windows in slices are those of the moment when the snapshot was begun
   );
   expect(most).toBeGreaterThan(20);
 }, 60_000);
+
+test('[D1] a session in slices is that of the moment before another took it in, though what it replaces is told since', () => {
+  const log = new EntryLog(['payments-0']);
+  const entry = (atMs: number, clockMs: number) =>
+    log.append({ clockMs: T0 + clockMs, records: [record(payment({ atMs, cardId: 'c1' }))] });
+  const entries = [
+    // Two sessions, published from 10.0 s and from 7.5 s on; the first then begins at 9.6 s, and its row at 10.0 s is to go.
+    ...[entry(10_000, 10_000), entry(7_500, 14_100), entry(9_600, 14_200)],
+    // One session of both: the next provisional rows say that nothing begins at 10.0 s any more.
+    ...[entry(9_000, 14_300), entry(20_000, 16_100), entry(21_000, 60_000)],
+  ];
+  const open = () => pipelineOf(processor, { outOfOrdernessMs: 30_000 });
+  const gone = resultsOf(foldAll(open(), entries)).filter((row) => row.kind === 'window' && row.state === 'tombstone');
+  expect(gone).toMatchObject([{ output: 'session', windowStartMs: T0 + 10_000 }]);
+  for (const packed of [3, 4, 5, 6])
+    expectSliced({ open, entries, at: 3, pieceBytes: 200, pieces: (i) => (i < packed ? 0 : Infinity) });
+});
