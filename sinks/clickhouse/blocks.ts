@@ -30,6 +30,12 @@ export interface Gap {
   readonly toOffset: bigint;
 }
 
+/** How many results became rows, copied from their bytes or by parsing. */
+export interface Ways {
+  direct: number;
+  parsed: number;
+}
+
 export interface Blocks {
   /** Adds the batch's records; gives the offset of the last one (or `previousOffset`). */
   add(batch: RecordBatch, kind: TopicKind, previousOffset: bigint): bigint;
@@ -38,6 +44,8 @@ export interface Blocks {
   bytes(): number;
   /** Tables that have rows. */
   filled(): readonly (readonly [TableName, RowBuffer])[];
+  /** Results that became rows, by topic. */
+  made(): readonly (readonly [topic: string, ways: Readonly<Ways>])[];
   reset(): void;
 }
 
@@ -49,16 +57,20 @@ export function createBlocks(epoch: number, onReject: (topic: string, reason: st
     buffers.set(table, found);
     return found;
   };
-  const directOf = new Map<string, DirectRows>();
+  const topics = new Map<string, Ways & { readonly rows: DirectRows }>();
   const takeResult = (row: ArchiveRow): void => {
-    const direct = directOf.get(row.topic) ?? createDirectRows(bufferOf);
-    directOf.set(row.topic, direct);
-    if (row.valueStart >= 0 && direct.write(row.bytes, row.valueStart, row.valueEnd)) return;
+    const topic = topics.get(row.topic) ?? { rows: createDirectRows(bufferOf), direct: 0, parsed: 0 };
+    topics.set(row.topic, topic);
+    if (row.valueStart >= 0 && topic.rows.write(row.bytes, row.valueStart, row.valueEnd)) {
+      topic.direct++;
+      return;
+    }
     const value = row.valueStart < 0 ? null : row.bytes.subarray(row.valueStart, row.valueEnd);
     const read = readResult(value);
     if (read.kind === 'result') {
       writeResult(bufferOf, read.result);
-      return direct.learn(read.result.kind, row.bytes, row.valueStart, row.valueEnd);
+      topic.parsed++;
+      return topic.rows.learn(read.result.kind, row.bytes, row.valueStart, row.valueEnd);
     }
     onReject(row.topic, read.reason);
     const rejects = bufferOf('sink_rejects');
@@ -85,7 +97,11 @@ export function createBlocks(epoch: number, onReject: (topic: string, reason: st
     rows: () => sum(buffers, (buffer) => buffer.rows),
     bytes: () => sum(buffers, (buffer) => buffer.size()),
     filled: () => [...buffers].filter(([, buffer]) => buffer.rows > 0),
-    reset: () => buffers.forEach((buffer) => buffer.reset()),
+    made: () => [...topics],
+    reset: () => {
+      for (const buffer of buffers.values()) buffer.reset();
+      for (const topic of topics.values()) topic.direct = topic.parsed = 0;
+    },
   };
 }
 

@@ -24,7 +24,13 @@ export async function flushBlocks(blocks: Blocks, options: FlushOptions): Promis
   const rejects = createRowBuffer();
   await Promise.all(blocks.filled().map(([table, block]) => flushTable(table, block, rejects, options)));
   await flushTable('sink_rejects', rejects, rejects, options);
+  countWays(blocks, options.metrics);
   blocks.reset();
+}
+
+function countWays(blocks: Blocks, { results }: SinkMetrics): void {
+  for (const [topic, made] of blocks.made())
+    for (const way of ['direct', 'parsed'] as const) results.inc({ topic, way }, made[way]);
 }
 
 async function flushTable(

@@ -8,7 +8,7 @@ import { createMetrics } from '../../telemetry/metrics.ts';
 import { SinkError } from '../sink.ts';
 import { SinkLoop } from './loop.ts';
 import { defaultLimits, type ClickHouseSinkStatus, type SinkLimits } from './sink.ts';
-import { eventually } from './testbed-suite.ts';
+import { eventually, testWindow } from './testbed-suite.ts';
 
 const tp = { topic: 'payments', partition: 0 };
 const batchRecordsMax = 10;
@@ -38,7 +38,7 @@ function createRig(options: Partial<SinkLimits> = {}, broker: MemorySource = cre
       for (const { nextOffset } of offsets) committed.push(nextOffset);
       return Promise.resolve();
     },
-    committed: () => Promise.resolve([{ ...tp, nextOffset: -1n }]),
+    committed: (of) => Promise.resolve(of.map((one) => ({ ...one, nextOffset: -1n }))),
     close: () => Promise.resolve(),
   };
   const metrics = createMetrics();
@@ -61,7 +61,7 @@ function createRig(options: Partial<SinkLimits> = {}, broker: MemorySource = cre
         },
       },
       membership,
-      topics: { inputs: ['payments'], orders: [], results: [] },
+      topics: { inputs: ['payments'], orders: [], results: ['windows'] },
       epoch: 0,
       clock: systemClock,
       logger: silentLogger,
@@ -213,4 +213,25 @@ test('a sink that fails ends once the insert under way has ended', async () => {
   await drained;
   expect(rig.inserts).toHaveLength(1);
   expect(rig.committed).toEqual([20n]);
+});
+
+test('counts by topic which results were copied from their bytes and which were parsed, once they are stored', async () => {
+  const rig = createRig();
+  const window = (i: number, key = 'k') => ({ value: JSON.stringify(testWindow(i, { key })) });
+  const windows = { topic: 'windows', partition: 0 };
+  rig.broker.append(windows, [window(1), window(2), window(3), window(4, 'a"b'), { value: 'no result' }]);
+  await rig.loop.start();
+  rig.handlers().assigned([windows]);
+  const stored = await rig.insert(1);
+  const counted = async (): Promise<readonly string[]> =>
+    (await rig.metrics.text()).split('\n').filter((line) => line.startsWith('millrace_clickhouse_results_total{'));
+  expect(await counted()).toEqual([]);
+  stored.end();
+  (await rig.insert(2)).end();
+  await eventually('all are stored', () => rig.loop.status().insertedRows === 5);
+  expect(await counted()).toEqual([
+    'millrace_clickhouse_results_total{topic="windows",way="direct"} 2',
+    'millrace_clickhouse_results_total{topic="windows",way="parsed"} 2',
+  ]);
+  await rig.loop.drain();
 });

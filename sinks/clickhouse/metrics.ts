@@ -4,6 +4,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 /** What the ClickHouse sink counts. Labels are tables, topics and error kinds, never keys. */
 export interface SinkMetrics {
   readonly rows: Counter;
+  readonly results: Counter;
   readonly inserts: Counter;
   readonly insertSeconds: Histogram;
   readonly retries: Counter;
@@ -16,6 +17,11 @@ export interface SinkMetrics {
 /** Registers them; asking again gives the same. */
 export const sinkMetrics = (metrics: Metrics): SinkMetrics => ({
   rows: metrics.counter('millrace_clickhouse_rows_total', 'Rows acknowledged by ClickHouse', ['table']),
+  results: metrics.counter(
+    'millrace_clickhouse_results_total',
+    'Results made into rows, by way: copied from their bytes (direct), or parsed',
+    ['topic', 'way'],
+  ),
   inserts: metrics.counter('millrace_clickhouse_inserts_total', 'Inserts acknowledged by ClickHouse', ['table']),
   insertSeconds: metrics.histogram(
     'millrace_clickhouse_insert_seconds',
