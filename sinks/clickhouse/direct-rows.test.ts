@@ -1,5 +1,6 @@
 import { seeded } from '../../bench/seeded.ts';
 import { describe, expect, it } from 'vitest';
+import { mutatedJson } from '../../tests/mutated-json.ts';
 import { writeResult } from './blocks.ts';
 import { createDirectRows } from './direct-rows.ts';
 import { readResult } from './result-records.ts';
@@ -116,7 +117,7 @@ describe('rows without an object in between', () => {
     for (let i = 0; i < records && differing.length < 3; i++) {
       const kind = random(2);
       const text = JSON.stringify(kind === 0 ? windowOf(random) : decisionOf(random));
-      const record = random(3) === 0 ? text : mutate(text, random);
+      const record = random(3) === 0 ? text : mutatedJson(text, random);
       // What follows the record in the buffer could go on from it.
       const { written } = utf8.encodeInto(record, buffer);
       utf8.encodeInto(text.slice(random(text.length)), buffer.subarray(written));
@@ -161,41 +162,3 @@ const decisionOf = (random: Random) =>
       since: random(2) ? null : random(1e9),
     },
   });
-
-/** Characters that JSON gives a meaning to come more often than others. */
-const telling = [...'"\\{}[],:.-+eE019 \t\n\u0000\u007fé😀tfnul'];
-const numbers = ['-0', '00', '1.0', '1e3', '-1', '0.1', '1.5', '1E-7', '0.0000001', '4294967296', '123456789012345678'];
-
-function mutate(text: string, random: Random): string {
-  const at = random(text.length + 1);
-  const to = at + random(12);
-  const piece = telling[random(telling.length)] as string;
-  const members = text.slice(1, -1).split(',');
-  const [one, other] = [random(members.length), random(members.length)];
-  switch (random(8)) {
-    case 0:
-      return text.slice(0, at) + text.slice(to);
-    case 1:
-      return text.slice(0, at) + piece + text.slice(at);
-    case 2:
-      return text.slice(0, at) + piece + text.slice(at + 1);
-    case 3:
-      return text.slice(0, at) + text.slice(at, to) + text.slice(at);
-    case 4:
-      return text.slice(0, at);
-    case 5:
-      [members[one], members[other]] = [members[other] as string, members[one] as string];
-      return `{${members.join(',')}}`;
-    case 6:
-      members.splice(one, random(2), members[other] as string);
-      return `{${members.join(',')}}`;
-    default:
-      return text.replace(/\d+/g, (digits) =>
-        random(8) === 0
-          ? random(3) === 0
-            ? '9'.repeat(random(20))
-            : (numbers[random(numbers.length)] as string)
-          : digits,
-      );
-  }
-}
