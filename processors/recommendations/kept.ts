@@ -2,9 +2,9 @@
 // that when it is swept changes nothing; a new one beyond the limit is refused, and none is put out for it; a key has one place as long
 // as it is known. Redelivery: the same calls leave the same state.
 import { type Mixed, MixedReader, type MixedRow, mixedOf } from '../../streams/mixed-row.ts';
-import { beginNumbers, beginTexts, bufferOf, joined, split, valuesOf } from '../../streams/pieces.ts';
+import { joined, split } from '../../streams/pieces.ts';
 import { PlaceSlices } from '../../streams/place-slices.ts';
-import { roomFor } from '../../streams/room-for.ts';
+import { TouchedKeys } from '../../streams/touched-keys.ts';
 import type { BegunSnapshot, SlicedState } from '../../tasks/contract.ts';
 
 export interface Touched {
@@ -23,20 +23,11 @@ export interface KeptOptions<T> {
   readonly read: (kept: T, from: MixedReader) => void;
 }
 
-const atFirst = 64;
-
 export class Kept<T extends Touched> {
   private readonly options: KeptOptions<T>;
-  private readonly placeOf = new Map<string, number>();
-  /** By place, from 1 on. */
-  private keys: string[] = [''];
+  private readonly keys = new TouchedKeys();
+  /** By place. */
   private readonly kept: (T | undefined)[] = [undefined];
-  private readonly unused: number[] = [];
-  /**
-   * By when each was touched last: who is before and behind each place; 0 stands for both ends, −1: nobody is there. Not the order of the
-   * map: keys deleted and set anew leave holes there, and whoever looks for its first key goes over all of them.
-   */
-  private ring = new Int32Array(2 * atFirst);
   private readonly slices = new PlaceSlices<Mixed>();
   /** Of the snapshot that was begun last. */
   private keysThen: readonly string[] = [];
@@ -46,16 +37,16 @@ export class Kept<T extends Touched> {
   }
 
   get size(): number {
-    return this.placeOf.size;
+    return this.keys.size;
   }
 
   hasRoomFor(key: string): boolean {
-    return this.placeOf.size < this.options.keysMax || this.placeOf.has(key);
+    return this.keys.size < this.options.keysMax || this.keys.placeOf(key) !== undefined;
   }
 
   /** As of the newest event time. */
   get(key: string, newestMs: number): T | undefined {
-    const place = this.placeOf.get(key);
+    const place = this.keys.placeOf(key);
     const kept = place === undefined ? undefined : this.kept[place];
     return kept && !this.isOver(kept, newestMs) ? kept : undefined;
   }
@@ -67,16 +58,15 @@ export class Kept<T extends Touched> {
 
   /** The key's state, made where it has none, touched by an event of `timeMs`. It may be changed from now on. */
   touch(key: string, timeMs: number, newestMs: number): T {
-    const known = this.placeOf.get(key);
+    const known = this.keys.placeOf(key);
     const place = known ?? this.add(key);
     let kept = this.kept[place] as T;
     if (known !== undefined) {
       this.slices.beforeChange(place);
       if (this.isOver(kept, newestMs)) kept = this.kept[place] = this.options.create(key, place);
-      this.unlink(place);
     }
     kept.lastMs = Math.max(kept.lastMs, timeMs);
-    this.link(place);
+    this.keys.touch(place);
     return kept;
   }
 
@@ -87,22 +77,20 @@ export class Kept<T extends Touched> {
 
   /** Frees the memory of what is over. */
   sweep(newestMs: number): void {
-    for (let place = this.ring[1] as number; place !== 0; place = this.ring[1] as number) {
+    const { keys } = this;
+    for (let place = keys.after(0); place !== 0; place = keys.after(0)) {
       if (!this.isOver(this.kept[place] as T, newestMs)) return;
       this.slices.beforeChange(place);
-      this.unlink(place);
-      this.ring[2 * place] = -1;
-      this.placeOf.delete(this.keys[place] as string);
-      this.keys[place] = '';
+      keys.drop(place);
+      keys.free(place);
       this.kept[place] = undefined;
-      this.unused.push(place);
     }
   }
 
   /** The longest untouched first. */
   *values(): Generator<T> {
-    for (let place = this.ring[1] as number; place !== 0; place = this.ring[2 * place + 1] as number)
-      yield this.kept[place] as T;
+    const { keys } = this;
+    for (let place = keys.after(0); place !== 0; place = keys.after(place)) yield this.kept[place] as T;
   }
 
   private isOver({ lastMs }: T, newestMs: number): boolean {
@@ -110,50 +98,23 @@ export class Kept<T extends Touched> {
   }
 
   private add(key: string): number {
-    const place = this.unused.pop() ?? this.keys.length;
-    this.ring = roomFor(this.ring, 2 * (place + 1));
-    this.keys[place] = key;
+    const place = this.keys.add(key);
     this.kept[place] = this.options.create(key, place);
-    this.placeOf.set(key, place);
     return place;
-  }
-
-  private link(place: number): void {
-    const { ring } = this;
-    const last = ring[0] as number;
-    ring[2 * place] = last;
-    ring[2 * place + 1] = 0;
-    ring[2 * last + 1] = place;
-    ring[0] = place;
-  }
-
-  private unlink(place: number): void {
-    const { ring } = this;
-    const before = ring[2 * place] as number;
-    const after = ring[2 * place + 1] as number;
-    ring[2 * before + 1] = after;
-    ring[2 * after] = before;
   }
 
   /** The order is part of the state, and so are the places. */
   beginSnapshot(pieceBytes: number): BegunSnapshot {
-    // Copied as they are, for that is a matter of a millisecond.
-    const keys = this.keys.slice();
-    const ring = this.ring.slice(0, 2 * keys.length);
-    this.keysThen = keys;
-    const held = (place: number): boolean => place > 0 && ring[2 * place] !== -1;
+    const { parts, names, wasIn } = this.keys.beginSnapshot(pieceBytes);
+    this.keysThen = names;
     const packing = mixedOf((place, into) => {
       const kept = this.kept[place] as T;
       into.put(place);
       into.putTime(kept.lastMs);
       this.options.write(kept, into);
     });
-    return joined({
-      keys: beginTexts(keys, pieceBytes),
-      ring: beginNumbers(ring, pieceBytes),
-      unused: beginNumbers(Int32Array.from(this.unused), pieceBytes),
-      rows: this.slices.begin({ end: keys.length, held, packing, pieceBytes }),
-    });
+    const rows = this.slices.begin({ end: names.length, held: wasIn, packing, pieceBytes });
+    return joined({ keys: parts.names, ring: parts.ring, unused: parts.unused, rows });
   }
 
   /** Whether the key was at the place when the snapshot was begun that is being written. */
@@ -163,17 +124,11 @@ export class Kept<T extends Touched> {
 
   /** Into what keeps nothing. */
   restore(state: unknown): void {
-    const { keys, ring, unused, rows } = split(state as SlicedState) as Record<SavedPart, SlicedState>;
-    this.keys = valuesOf<string>(keys);
-    this.ring = roomFor(this.ring, 2 * this.keys.length);
-    this.ring.set(new Int32Array(bufferOf(ring.pieces)));
-    for (const place of new Int32Array(bufferOf(unused.pieces))) this.unused.push(place);
-    for (let place = 1; place < this.keys.length; place++) {
-      const key = this.keys[place] as string;
-      const isHeld = this.ring[2 * place] !== -1;
-      this.kept[place] = isHeld ? this.options.create(key, place) : undefined;
-      if (isHeld) this.placeOf.set(key, place);
-    }
+    const { keys: names, ring, unused, rows } = split(state as SlicedState) as Record<SavedPart, SlicedState>;
+    const { keys } = this;
+    keys.restore({ names, ring, unused });
+    for (let place = 1; place < keys.end; place++)
+      this.kept[place] = keys.isIn(place) ? this.options.create(keys.nameOf(place), place) : undefined;
     for (const piece of rows.pieces) {
       const from = new MixedReader(piece);
       while (!from.isAtEnd) {
