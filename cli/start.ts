@@ -5,14 +5,14 @@ import { run, serviceNames, type Running } from '../main.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { endProcess } from './end-process.ts';
+import { onSignals } from './on-signals.ts';
 import { exitCodes, UsageError, type StartOptions } from './options.ts';
 import { banner } from './start/banner.ts';
 import type { RunContext } from './start/context.ts';
 import { assertPortFree } from './start/port-free.ts';
 import { hasTerminal } from './start/webhook-endpoints.ts';
 
-/** A drain takes at most this long; then the process ends whatever it was doing. */
+/** See `onSignals`. */
 const drainMaxMs = 9_500;
 
 /** `millrace start`: runs until SIGINT or SIGTERM, drains and exits 0; a second signal exits at once. */
@@ -30,12 +30,13 @@ export async function runStart({ configFile, only, isDemo }: StartOptions): Prom
   const starting = run(context, { only, isDemo: isDemo ?? wantsDemo(config), version: ownVersion() });
   let isRunning = false;
   // Before everything is up there is nothing to drain, and what is waited for (a broker, say) may never come.
-  onSignals(async () => {
+  const drainAll = async (): Promise<boolean> => {
     if (!isRunning) return false;
     const { drain, infrastructure } = await starting;
     await drain();
     return infrastructure.kafka.isAnyLeftBehind();
-  });
+  };
+  onSignals({ drain: drainAll, drainMaxMs, say });
   const running = await starting.catch((error: unknown) => {
     say(error instanceof Error ? error.message : String(error));
     process.exit(exitCodes.failed);
@@ -88,26 +89,4 @@ function ownVersion(): string {
 
 function say(message: string): void {
   process.stderr.write(`millrace: ${message}\n`);
-}
-
-/** `drain` tells whether a client hangs in its library. */
-function onSignals(drain: () => Promise<boolean>): void {
-  let isStopping = false;
-  const stop = (): void => {
-    if (isStopping) endProcess(exitCodes.failed, true);
-    isStopping = true;
-    setTimeout(() => {
-      say(`not drained within ${drainMaxMs / 1_000} s: what is left is done again after the next start`);
-      endProcess(exitCodes.failed, true);
-    }, drainMaxMs).unref();
-    void drain().then(
-      (isAnyStuck) => endProcess(exitCodes.ok, isAnyStuck),
-      (error: unknown) => {
-        say(error instanceof Error ? error.message : String(error));
-        endProcess(exitCodes.failed, false);
-      },
-    );
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
 }
