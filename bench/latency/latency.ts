@@ -10,7 +10,7 @@ import type { LatencyLoad, LoadDone } from './load.ts';
 import { dueOf } from './marks.ts';
 import { type WatchedPage, watchAlerts } from './page.ts';
 import { type LatencyService, type Processes, startService } from './service.ts';
-import { findSustained, type Tried, whyNot } from './sustained.ts';
+import { findSustained, holding, type Tried, whyNot } from './sustained.ts';
 
 type Percentiles = ReturnType<typeof percentiles>;
 
@@ -34,7 +34,7 @@ export interface LatencyResult extends Pick<AtRate, 'decision' | 'webhook' | 'br
   readonly bench: 'latency';
   readonly broker: string;
   readonly processes: Processes;
-  /** The highest rate tried at which no queue grows; that none grows for longer at half and four fifths of it, these say themselves. */
+  /** The highest rate tried at which no queue grows, lowered until none grows for longer at half and four fifths of it. */
   readonly sustainedPerSecond: number;
   readonly tried: readonly Tried[];
   readonly half: AtRate;
@@ -74,16 +74,18 @@ export async function benchLatency(args: readonly string[]): Promise<LatencyResu
       return at;
     };
     const found = sustained === null ? await findSustained(tryAt) : { perSecond: sustained, tried: [] };
-    await run.calm();
-    const half = await run.at(Math.max(10, Math.round(found.perSecond * 0.5)), seconds);
-    const fourFifths = await run.at(Math.max(10, Math.round(found.perSecond * 0.8)), seconds);
+    const held = await holding(found.perSecond, sustained !== null, async (perSecond) => {
+      await run.calm();
+      return run.at(perSecond, seconds);
+    });
+    const { half, fourFifths } = held;
     const { decision, webhook, browser } = half;
     const isWithinGoal =
       decision.p99Ms <= goalMs.decision && webhook.p99Ms <= goalMs.webhook && browser.p99Ms <= goalMs.browser;
     return {
       ...{ bench: 'latency', broker: service.name, processes: service.processes, ...half.usage },
       ...{ decision, webhook, browser },
-      ...{ sustainedPerSecond: found.perSecond, tried: found.tried, half, fourFifths },
+      ...{ sustainedPerSecond: held.perSecond, tried: found.tried, half, fourFifths },
       ...{ alertShare: run.alertShare(), isWithinGoal },
       ratios: {
         decision: rounded(fourFifths.decision.p99Ms / decision.p99Ms),
