@@ -38,13 +38,30 @@ export function together(runs: readonly Measured[]): Measured {
   };
 }
 
+/** Events `from` to `to` of a run. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Mark {
+  readonly cpu: NodeJS.CpuUsage;
+  readonly done: number;
+}
+
+const sinceNothing: NodeJS.CpuUsage = { user: 0, system: 0 };
+
 export class Meter {
   readonly #events: number;
+  readonly #part: Part;
   #start: { readonly cpu: NodeJS.CpuUsage; readonly ms: number } | undefined;
-  #half: { readonly cpu: NodeJS.CpuUsage; readonly done: number } | undefined;
+  #from: Mark | undefined;
+  #to: Mark | undefined;
 
-  constructor(events: number) {
+  /** `part`: what counts as the second half; it ends when the run does unless it is told to end before. */
+  constructor(events: number, part: Part = { from: events / 2, to: Infinity }) {
     this.#events = events;
+    this.#part = part;
   }
 
   /** The first call counts. */
@@ -54,19 +71,26 @@ export class Meter {
 
   /** So many events are done. */
   done(soFar: number): void {
-    if (soFar >= this.#events / 2) this.#half ??= { cpu: process.cpuUsage(), done: soFar };
+    if (soFar >= this.#part.from) this.#from ??= { cpu: process.cpuUsage(), done: soFar };
+    if (soFar >= this.#part.to) this.#to ??= { cpu: process.cpuUsage(), done: soFar };
+  }
+
+  /** What is done now is of the second half. */
+  get isInSecondHalf(): boolean {
+    return this.#from !== undefined && this.#to === undefined;
   }
 
   /** `events`: how many there were, where that was not known before. */
   end(events = this.#events): Measured {
+    const to = this.#to ?? { cpu: process.cpuUsage(), done: events };
+    const from = this.#from ?? { cpu: this.#start?.cpu ?? sinceNothing, done: 0 };
     const cpuSeconds = secondsOf(process.cpuUsage(this.#start?.cpu));
-    const half = this.#half ?? { cpu: this.#start?.cpu, done: 0 };
     return {
       events,
       wallSeconds: rounded((performance.now() - (this.#start?.ms ?? 0)) / 1_000),
       cpuSeconds: rounded(cpuSeconds),
       eventsPerCpuSecond: Math.round(events / cpuSeconds),
-      eventsPerCpuSecondSecondHalf: Math.round((events - half.done) / secondsOf(process.cpuUsage(half.cpu))),
+      eventsPerCpuSecondSecondHalf: Math.round((to.done - from.done) / (secondsOf(to.cpu) - secondsOf(from.cpu))),
       ...{ peakRssMb: peakRssMb(), node: process.version },
     };
   }

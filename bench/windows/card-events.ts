@@ -38,13 +38,20 @@ export const cardEvents: Catalog = new Map(
 
 const T0 = 1_700_000_000_000;
 const disorderMs = 2_000;
-const eventsPerSecond = 10_000;
+/** Of event time, in the job that other engines run as well. */
+export const cardEventsPerSecond = 10_000;
 const types = ['payment', 'refund', 'payment', 'authorise', 'payment'];
 const currencies = ['EUR', 'USD', 'GBP', 'SEK', 'PLN'];
 const countries = ['DE', 'US', 'GB', 'SE', 'PL'];
 
+export interface CardTraffic {
+  readonly keys: number;
+  /** Of event time. */
+  readonly eventsPerSecond: number;
+}
+
 /** Event `i` of a seeded run: key and bytes. */
-export function cardEvent(i: number, keys: number, random: (below: number) => number) {
+export function cardEvent(i: number, { keys, eventsPerSecond }: CardTraffic, random: (below: number) => number) {
   const key = `card-${random(keys)}`;
   const eventTimeMs = T0 + disorderMs + Math.floor((i * 1_000) / eventsPerSecond) - random(disorderMs + 1);
   const place = random(5);

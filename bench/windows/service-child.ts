@@ -22,7 +22,7 @@ import { createLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { type CardEvent, cardEvents } from './card-events.ts';
 import { report, setupOf } from '../measured-process.ts';
-import { Meter, type Measured } from '../meter.ts';
+import { Meter, type Measured, type Part } from '../meter.ts';
 
 export interface ChildSetup {
   /** task: the whole job; decode: the reader and the decode stage alone; parse: the reader and JSON.parse; read: the reader alone. */
@@ -43,10 +43,13 @@ export interface ChildSetup {
   readonly folder: string;
   /** Of `task`: this process has one of so many shards. Absent: it has all of the one. */
   readonly share?: { readonly shard: number; readonly shards: number };
+  /** What counts as the second half, where it is another part of the events than that. */
+  readonly part?: Part;
 }
 
 export interface ChildResult extends Measured {
   readonly results: number;
+  readonly resultsSecondHalf: number;
 }
 
 const SIZE_MS = 10_000;
@@ -64,10 +67,10 @@ const decoder = createDecoder({ readAscii, fieldsRead, types: cardEvents });
 const lending = createDecoder({ readAscii, fieldsRead, types: cardEvents, lends: true });
 
 /** From the first record on, as the other engines are measured. */
-const meter = new Meter(Math.round(events / share.shards));
-let results = 0;
+const meter = new Meter(Math.round(events / share.shards), setup.part);
+let [results, resultsSecondHalf] = [0, 0];
 await (mode === 'task' ? runTask() : runBare());
-const measured: ChildResult = { ...meter.end(), results };
+const measured: ChildResult = { ...meter.end(), results, resultsSecondHalf };
 report(measured);
 
 async function runBare(): Promise<void> {
@@ -161,6 +164,7 @@ function metered(fold: Fold): Fold {
       if (entry.batches.length > 0) meter.begin();
       const outputs = fold.fold(entry);
       results += outputs.length;
+      if (meter.isInSecondHalf) resultsSecondHalf += outputs.length;
       for (const batch of entry.batches) read += batch.count;
       meter.done(read);
       return outputs;
