@@ -1,6 +1,7 @@
 // Folds one event into the windows of all views, in two steps: `plan` runs everything that may throw or refuse, `commit`
 // adds and cannot fail. So a record is in all its windows or in none.
 // Redelivery: knows no ids; duplicates were dropped before.
+import type { RecordBatch } from '../sources/source.ts';
 import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import { AlignedPlacement } from './aligned-placement.ts';
 import type { TimedEvent } from './batch.ts';
@@ -44,7 +45,19 @@ interface ViewPlan<E> {
   /** The key is this task's. */
   isHere: boolean;
   readonly values: unknown[];
+  /** The number that the next event's key has, most likely; see `judge`. */
+  guess: number;
+  score: number;
+  /** So many times it is not guessed. */
+  restLeft: number;
 }
+
+/** So many records are looked at together: what they need fits into the caches near by. */
+export const aheadMax = 128;
+const NO_GUESS = -2;
+const SCORE_MAX = 8;
+/** Some 100,000 records. */
+const REST = 1_000;
 
 /** Empty windows for all views; one event at a time. */
 export class Aggregator<E extends TimedEvent> {
@@ -57,6 +70,8 @@ export class Aggregator<E extends TimedEvent> {
   readonly stores: readonly OutputStore<E>[];
   private readonly options: AggregatorOptions<E>;
   private readonly plans: readonly ViewPlan<E>[];
+  private readonly ahead = new Int32Array(aheadMax);
+  private readonly places = new Int32Array(aheadMax);
 
   /** Throws a RangeError for a window that cannot be. */
   constructor(options: AggregatorOptions<E>) {
@@ -99,8 +114,35 @@ export class Aggregator<E extends TimedEvent> {
       isOwn: false,
       isHere: true,
       values: view.fields.map(() => undefined),
+      ...{ guess: NO_GUESS, score: SCORE_MAX, restLeft: 0 },
     };
     return plan;
+  }
+
+  /**
+   * The records of a batch that are planned next, at most `aheadMax`. Where their keys are those of the messages, what they need is looked at
+   * together: one after the other each would wait for memory that is far away.
+   */
+  approach(batch: RecordBatch, from: number, to: number): void {
+    const ahead = to - from === aheadMax ? this.ahead : this.ahead.subarray(0, to - from);
+    for (const plan of this.plans) {
+      if (plan.restLeft > 0) {
+        plan.restLeft--;
+        continue;
+      }
+      if (!plan.keys.guess(batch, from, ahead)) continue;
+      plan.guess = ahead[0] as number;
+      for (const placement of plan.placements) placement.approach(ahead, this.places);
+    }
+  }
+
+  /** Whether the view's keys are those of the messages: nearly all guesses are right then. */
+  private judge(plan: ViewPlan<E>): void {
+    plan.score = Math.min(SCORE_MAX, plan.score + (plan.guess === plan.keyNumber ? 1 : -2));
+    plan.guess = NO_GUESS;
+    if (plan.score > 0) return;
+    plan.score = SCORE_MAX;
+    plan.restLeft = REST;
   }
 
   /** Reads everything of `event` that windows need; changes no state. Throws what keys and fields throw. */
@@ -115,6 +157,7 @@ export class Aggregator<E extends TimedEvent> {
       // Decoders give strings of their own; what a view makes of them may be a piece of one.
       plan.isOwn = plan.key === event.key;
       plan.keyNumber = plan.isOwn ? keys.numberBy(event.keyHint, plan.key) : keys.numberOf(plan.key);
+      if (plan.guess !== NO_GUESS) this.judge(plan);
       plan.steps.read(event, plan.values);
       for (let i = 0; i < placements.length; i++)
         (placements[i] as Placement).plan(plan.key, plan.keyNumber, time, missed[i] as (typeof missed)[number]);

@@ -90,6 +90,10 @@ export class AlignedPlacement<E> implements Placement {
     return this.store.windowAt(this.startMs[this.count] as number);
   }
 
+  approach(keyNumbers: Int32Array, places: Int32Array): void {
+    this.store.latest?.cells.approach(keyNumbers, places);
+  }
+
   commit(key: string, keyNumber: number, values: readonly unknown[]): number {
     const { store } = this;
     const { steps } = this.options;

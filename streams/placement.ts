@@ -3,7 +3,7 @@
 // Redelivery: knows no ids; duplicates were dropped before.
 import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import type { FieldSteps } from './field-steps.ts';
-import { KeyTable } from './key-table.ts';
+import { type KeyBytes, KeyTable } from './key-table.ts';
 import { beginNumbers, beginTexts, bufferOf, joined, split, valuesOf } from './pieces.ts';
 import type { RecordTime } from './stage.ts';
 import type { NamedFields } from './window-rows.ts';
@@ -19,6 +19,8 @@ export interface Placement {
   readonly needed: number;
   /** `keyNumber`: of the `HeldKeys`, −1 where they do not hold the key. */
   plan(key: string, keyNumber: number, time: RecordTime, onMissed: OnMissed): void;
+  /** Events of keys with these numbers come next, most likely: see `WindowCells.approach`. */
+  approach(keyNumbers: Int32Array, places: Int32Array): void;
   /** Returns to how many windows the values were added. `keyNumber` as planned, or better known by now. */
   commit(key: string, keyNumber: number, values: readonly unknown[]): number;
 }
@@ -33,6 +35,8 @@ export interface PlacementOptions<E> {
   readonly allowedLatenessMs: number;
 }
 
+/** So many keys with their cells are in a cache of some MB. */
+const NEAR_KEYS_MAX = 30_000;
 /** Hints that are looked at. */
 const HINTS = 1 << 16;
 
@@ -61,6 +65,13 @@ export class HeldKeys {
     return keyNumber;
   }
 
+  /** See `KeyTable.guess`. False: there are so few keys that all are near. */
+  guess(batch: KeyBytes, from: number, numbers: Int32Array): boolean {
+    if (this.keyCount < NEAR_KEYS_MAX) return false;
+    this.numbers.guess(batch, from, numbers);
+    return true;
+  }
+
   /** −1 where no cell holds it. */
   numberOf(key: string): number {
     return this.numbers.find(key);
@@ -80,15 +91,15 @@ export class HeldKeys {
   /** For one cell more. The key must be its own copy. */
   hold(key: string): number {
     this.cellCount++;
-    const known = this.numbers.find(key);
-    if (known >= 0) {
-      this.cells[known] = (this.cells[known] as number) + 1;
-      return known;
+    const unused = this.free.length > 0 ? (this.free[this.free.length - 1] as number) : this.keys.length;
+    const keyNumber = this.numbers.add(key, unused);
+    if (keyNumber !== unused) {
+      this.cells[keyNumber] = (this.cells[keyNumber] as number) + 1;
+      return keyNumber;
     }
-    const keyNumber = this.free.pop() ?? this.keys.length;
+    this.free.pop();
     this.cells[keyNumber] = 1;
     this.keys[keyNumber] = key;
-    this.numbers.add(key, keyNumber);
     return keyNumber;
   }
 

@@ -30,6 +30,9 @@ export class SessionPlacement<E> implements Placement {
       options.fields.forEach(([, { aggregate }], f) => (into[f] = aggregate.merge(into[f], from[f])));
   }
 
+  /** Sessions are found by their keys, elsewhere. */
+  approach(): void {}
+
   plan(key: string, _keyNumber: number, { eventTimeMs, watermarkMs }: RecordTime, onMissed: OnMissed): void {
     const goneMs = watermarkMs - this.options.allowedLatenessMs;
     const endMs = eventTimeMs + this.gapMs;

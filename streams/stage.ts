@@ -35,6 +35,8 @@ export interface RecordSteps<E> {
   /** What they do record by record: a stage that took them over and has another operator is not done by them. */
   readonly operator: Stage<StreamBatch<E>, StreamBatch<E>>['operator'];
   open(entry: EntryContext): void;
+  /** The records of `batch` from `from` on come next: may look at what they need. Gives where it wants to be told again. Changes nothing. */
+  approach?(batch: RecordBatch, from: number): number;
   take(event: E, batch: RecordBatch, index: number, time: RecordTime): void;
   close(batch: StreamBatch<E>): StreamBatch<E>;
 }

@@ -2,7 +2,7 @@
 // Guarantees: a record is folded into every window that still accepts it, or refused whole (dead letter) before anything was
 // added; each window that it misses gets a late record; lateness is judged by the record's own watermark, so batches do not matter.
 // Redelivery: duplicates were dropped before; the same batches give the same rows.
-import { Aggregator } from './aggregator.ts';
+import { Aggregator, aheadMax } from './aggregator.ts';
 import type { RecordBatch } from '../sources/source.ts';
 import type { BegunSnapshot, SlicedState } from '../tasks/contract.ts';
 import {
@@ -51,6 +51,7 @@ export function windowed<E extends TimedEvent>(options: WindowedOptions<E>): Win
   const steps: RecordSteps<E> = {
     operator,
     open: (entry) => core.open(entry),
+    approach: (batch, from) => core.approach(batch, from),
     take: (event, batch, index, time) => core.take(event, batch, index, time),
     close: (batch) => core.close(batch),
   };
@@ -100,6 +101,12 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
     this.outputs = [];
     this.rejected = [];
     this.early.length = 0;
+  }
+
+  approach(batch: RecordBatch, from: number): number {
+    const to = Math.min(batch.count, from + aheadMax);
+    this.aggregator.approach(batch, from, to);
+    return to;
   }
 
   take(event: E, batch: RecordBatch, index: number, time: RecordTime): void {
