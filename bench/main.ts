@@ -55,7 +55,8 @@ const usage = `usage: npm run bench -- NAME [options] [--json]
         ten queries of Nexmark, each held against an oracle, then timed
   gate  ratios with bounds, as .ci/run asks for them; exit 1 below one
   growth [--events N] [--payments N]
-        what an event costs at 1, 10 and 100 times the keys, over 1, 2 and 4 partitions, in 1 and 2 processes
+        what an event costs at 1, 10 and 100 times the keys (of the same events, and of as many events each), over 1, 2 and 4
+        partitions, in 1 and 2 processes
   state [--keys N] [--payments PER_KEY]
         bytes a key of a velocity over three windows and of fraud's features, snapshot and restore in MB a second
   bounded [--keys N]
