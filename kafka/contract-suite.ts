@@ -88,7 +88,7 @@ export function contractSuite(
     if (!isEmbedded) realBrokerSuite(given, reader);
     producerSuite(given);
     // Membership is the client package's, whoever reads.
-    if (reader !== 'direct') membershipSuite(given);
+    if (reader !== 'direct') membershipSuite(given, broker);
   });
 }
 
