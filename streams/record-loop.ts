@@ -76,7 +76,7 @@ function takeBatch<E extends TimedEvent>(
 ): void {
   const time = new RecordTime();
   let place: number | undefined;
-  let approached = processed.approach ? 0 : batch.count;
+  let approached = 0;
   for (let index = 0; index < batch.count; index++) {
     if (index === approached) approached = processed.approach?.(batch, index) ?? batch.count;
     const decoded = decodeRecord(decode, batch, index);

@@ -76,9 +76,11 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
 
 const isReading = (state: TaskState): boolean => state === 'owner' || state === 'catching_up' || state === 'claiming';
 
-/** An owner appends entries without records as well: only records count. Who catches up reads the order log. */
-const progressOf = (state: TaskState, { replica, outputs }: TermView): string =>
-  `${state === 'owner' ? `${replica.counters().records} records` : `order offset ${replica.nextOffset()}`}, ${outputs.pending()} outputs`;
+/** An owner appends entries without records as well: only records count, and acknowledgements. Who catches up reads the order log. */
+function progressOf(state: TaskState, { replica, outputs }: TermView): string {
+  const folded = state === 'owner' ? `${replica.counters().records} records` : `order offset ${replica.nextOffset()}`;
+  return `${folded}, ${outputs.pending()} outputs`;
+}
 
 /** Held up by something that is known and passes: an input or the archive that is away. */
 const isWaiting = ({ inputs }: TermView): boolean => [...inputs.all().values()].some((cursor) => cursor.isRetrying());
