@@ -11,8 +11,10 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     // Integration tests start brokers and engines; a pure test that needs a tenth of this is a fault all the same.
-    testTimeout: 90_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    // As long as a machine takes that does ten other things; the default of 1 s is a race wherever a socket or a process is between.
+    expect: { poll: { timeout: 60_000, interval: 20 } },
     teardownTimeout: 10_000,
   },
 });

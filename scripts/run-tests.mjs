@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runChild } from './child.mjs';
 
 /** Far above what the suite takes: whatever hangs, the run ends. */
-const timeoutMs = 20 * 60_000;
+const timeoutMs = 45 * 60_000;
 
 /** Resolves with the exit code: not 0 when a test failed, an error came outside tests, or nothing ran. */
 export async function runTests(root, args, env) {

@@ -80,7 +80,7 @@ function requirePackage(name: string): string | null {
 
 /** In a child: a process may load one Kafka client only, and the test chooses which. */
 function probePackage(name: string): string | null {
-  const child = spawnSync(process.execPath, [probe, name], { encoding: 'utf8', timeout: 30_000 });
+  const child = spawnSync(process.execPath, [probe, name], { encoding: 'utf8', timeout: 120_000 });
   try {
     const found = JSON.parse(child.stdout) as { ok: boolean; reason?: string };
     return found.ok ? null : (found.reason ?? 'does not load');

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import type { Service, ServiceStatus } from '../../telemetry/service.ts';
@@ -33,7 +33,7 @@ describe('supervise', () => {
       async () => (made.push(fakeService(made.length < 2)), made.at(-1) ?? fakeService(true)),
       parts(),
     );
-    await vi.waitFor(() => expect(supervised.status().state).toBe('running'), 10_000);
+    await expect.poll(() => supervised.status().state).toBe('running');
     expect(made).toHaveLength(3);
     expect(supervised.restarts()).toBe(2);
     expect(made[0]?.drained()).toBe(true);
@@ -47,9 +47,9 @@ describe('supervise', () => {
       async () => (made.push(fakeService(false)), made.at(-1) ?? fakeService(true)),
       parts(),
     );
-    await vi.waitFor(() => expect(supervised.status().state).toBe('running'), 10_000);
+    await expect.poll(() => supervised.status().state).toBe('running');
     made[0]?.fail();
-    await vi.waitFor(() => expect(made).toHaveLength(2), 10_000);
+    await expect.poll(() => made).toHaveLength(2);
     await supervised.stop();
     expect(made[1]?.drained()).toBe(true);
     expect(supervised.status().state).toBe('stopped');
@@ -62,7 +62,7 @@ describe('supervise', () => {
     await supervised.stop();
     expect(service.drained()).toBe(false);
     built(service);
-    await vi.waitFor(() => expect(service.drained()).toBe(true), 10_000);
+    await expect.poll(() => service.drained()).toBe(true);
     expect(supervised.restarts()).toBe(0);
   });
 
@@ -77,13 +77,13 @@ describe('supervise', () => {
       },
       parts(),
     );
-    await vi.waitFor(() => expect(built).toBe(0), 10_000);
+    await expect.poll(() => built).toBe(0);
     expect(supervised.isAlive()).toBe(true);
     status[0] = { state: 'failed', isStalled: true };
-    await vi.waitFor(() => expect(built).toBe(1), 10_000);
+    await expect.poll(() => built).toBe(1);
     expect(supervised.isAlive()).toBe(false);
     status[1] = { state: 'running', isStalled: false };
-    await vi.waitFor(() => expect(supervised.isAlive()).toBe(true), 10_000);
+    await expect.poll(() => supervised.isAlive()).toBe(true);
     await supervised.stop();
   });
 });

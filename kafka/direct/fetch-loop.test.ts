@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { systemClock } from '../../telemetry/clock.ts';
@@ -76,14 +76,14 @@ test('what was asked for before a partition was opened anew, elsewhere, is not t
   const { loop, open, answers } = openLoop();
   const before = open(100n);
   const running = loop.run();
-  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  await expect.poll(() => answers).toHaveLength(1);
   before.close();
   const stream = open(50n);
   answers[0]?.(answerFrom(100));
-  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  await expect.poll(() => answers).toHaveLength(2);
   expect(stream.poll()).toBeNull();
   answers[1]?.(answerFrom(50));
-  await vi.waitFor(() => expect(stream.isReady()).toBe(true));
+  await expect.poll(() => stream.isReady()).toBe(true);
   expect(stream.poll()).toMatchObject({ baseOffset: 50n, count: 3, nextOffset: 53n });
   loop.stop();
   answers[2]?.(answerFrom(53));

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { openLink, type Link } from './link.ts';
 
 const running: (() => void)[] = [];
@@ -50,7 +50,7 @@ test('a request is its header and its parts, short ones and long ones', async ()
   for (const size of [0, 10, 4_095, 4_096, 3_000_000]) {
     const body = Buffer.alloc(size, size % 251);
     const asking = ask(link, body);
-    await vi.waitFor(() => expect(requests).toHaveLength(1), { timeout: 10_000 });
+    await expect.poll(() => requests).toHaveLength(1);
     const [request] = requests.splice(0);
     expect([request?.readInt16BE(0), request?.readInt16BE(2), request?.toString('latin1', 10, 12)]).toEqual([
       9,
@@ -70,7 +70,7 @@ test('an answer is read into the memory that was given for it', async () => {
   const memory = Buffer.alloc(1_000_000);
   const asking = ask(link, Buffer.alloc(0), (length) => memory.subarray(0, length));
   const next = ask(link, Buffer.alloc(1));
-  await vi.waitFor(() => expect(requests).toHaveLength(2));
+  await expect.poll(() => requests).toHaveLength(2);
   answer(idOf(requests[0]), Buffer.alloc(900_000, 5));
   answer(idOf(requests[1]), Buffer.from('next'));
   const got = await asking;
@@ -82,7 +82,7 @@ test('an answer is read into the memory that was given for it', async () => {
 test('a broker that goes away, or answers what nobody asked, fails all that waits and the link', async () => {
   const leaving = await openBroker();
   const asked = [ask(leaving.link, Buffer.alloc(0)), ask(leaving.link, Buffer.alloc(0))];
-  await vi.waitFor(() => expect(leaving.requests).toHaveLength(2));
+  await expect.poll(() => leaving.requests).toHaveLength(2);
   leaving.end();
   for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'kafka_unavailable' });
   expect(leaving.link.isOpen()).toBe(false);
@@ -90,7 +90,7 @@ test('a broker that goes away, or answers what nobody asked, fails all that wait
 
   const lying = await openBroker();
   const one = ask(lying.link, Buffer.alloc(0));
-  await vi.waitFor(() => expect(lying.requests).toHaveLength(1));
+  await expect.poll(() => lying.requests).toHaveLength(1);
   lying.answer(lying.idOf(lying.requests[0]) + 1, Buffer.alloc(3));
   await expect(one).rejects.toMatchObject({ code: 'kafka_unavailable' });
   expect(lying.link.isOpen()).toBe(false);

@@ -1,6 +1,6 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { mayRead, type Authenticate, type Principal } from '../../live/principal.ts';
-import { startRig, type Rig, type RigOptions } from './gateway-suite-rig.ts';
+import { minuteMs, movedClock, startRig, until, type Rig, type RigOptions } from './gateway-suite-rig.ts';
 
 let rig: Rig | undefined;
 afterEach(async () => {
@@ -8,7 +8,6 @@ afterEach(async () => {
   rig = undefined;
 });
 const start = async (options?: RigOptions): Promise<Rig> => (rig = await startRig(options));
-const until = (check: () => unknown): Promise<void> => vi.waitFor(() => expect(check()).toBeTruthy(), 5_000);
 
 const principals: Readonly<Record<string, Principal>> = {
   all: { subject: 'all', expiresMs: null, channels: null },
@@ -65,19 +64,20 @@ test.each([
 });
 
 test('[I5] an expired token closes the socket, a renewed one keeps it', async () => {
+  const { clock, pass } = movedClock();
   const expiring: Authenticate = (credential) => {
     const isRenewed = credential.method === 'jwt' && credential.secret === 'renewed';
-    const expiresMs = isRenewed ? Date.now() + 60_000 : Date.now() + 50;
+    const expiresMs = clock.nowMs() + (isRenewed ? 60 : 2) * minuteMs;
     return { kind: 'ok', principal: { subject: 's', expiresMs, channels: null } };
   };
-  const started = await start({ authenticate: expiring, limits: { heartbeatMs: 200 } });
+  const started = await start({ authenticate: expiring, clock, limits: { heartbeatMs: 60 * minuteMs } });
   const [left, renewed] = [started.raw(), started.raw()];
   await until(() => left.of('hello').length + renewed.of('hello').length === 2);
   for (const client of [left, renewed]) client.send({ kind: 'auth', method: 'jwt', secret: 'first' });
-  await until(() => renewed.of('ready').length === 1);
+  await until(() => left.of('ready').length + renewed.of('ready').length === 2);
   renewed.send({ kind: 'auth', method: 'jwt', secret: 'renewed' });
-  // Answers its pings: only the token can close it.
-  renewed.socket.on('message', () => renewed.send({ kind: 'pong', n: 0 }));
+  await until(() => renewed.of('ready').length === 2);
+  pass(3 * minuteMs);
   await until(() => left.closed);
   expect(left.closed).toEqual({ code: 4402, reason: 'token_expired' });
   expect(renewed.closed).toBeNull();

@@ -2,6 +2,7 @@
 // and its sink. Redelivery: rows may be pushed in any order and twice, as the topics may.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { expect } from 'vitest';
 import { WebSocket } from 'ws';
 import { revisionOf, type ResultState, type WindowResult } from '../../events/results.ts';
 import { resultTopics } from '../../events/topics.ts';
@@ -55,6 +56,19 @@ export interface RigOptions extends Partial<Pick<LiveGatewayOptions, 'limits' | 
   readonly authenticate?: Authenticate;
   readonly clock?: Clock;
   readonly before?: (rig: Pick<Rig, 'push' | 'store' | 'source'>) => void;
+}
+
+/** Until it is so. */
+export const until = (check: () => unknown): Promise<void> =>
+  expect.poll(() => Boolean(check()), { interval: 5 }).toBe(true);
+
+/** The machine's clock, moved on by the test: with limits of minutes no pause of a busy machine is taken for a client that is silent or slow. */
+export function movedClock(): { readonly clock: Clock; pass(ms: number): void } {
+  let aheadMs = 0;
+  return {
+    clock: { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs },
+    pass: (ms) => void (aheadMs += ms),
+  };
 }
 
 const everybody: Authenticate = () => ({

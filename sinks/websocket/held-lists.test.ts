@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RankedItem, RecommendationList } from '../../events/insights.ts';
 import { HeldLists, type HeldListsOptions } from './held-lists.ts';
 
@@ -63,7 +63,7 @@ test('what is stored is read page by page once; then who is not held has no list
   held.put(listOf('c', 2));
   expect(held.get('nobody')).toBeUndefined();
   held.keepTime(1);
-  await vi.waitFor(() => expect(held.isLoaded).toBe(true));
+  await expect.poll(() => held.isLoaded).toBe(true);
   held.keepTime(2);
   expect(asked).toEqual(['', 'b', 'd', 'e']);
   expect(['a', 'c', 'e'].map((key) => held.get(key)?.revision)).toEqual(['1', '2', '1']);
@@ -83,7 +83,7 @@ test('nothing is said to be missing until the sink has stored what was not read 
   await settled();
   expect(held.isLoaded).toBe(false);
   held.keepTime(5_000);
-  await vi.waitFor(() => expect(held.isLoaded).toBe(true));
+  await expect.poll(() => held.isLoaded).toBe(true);
   held.readsFrom(place, 20n);
   expect(held.get('nobody')).toBeUndefined();
   held.keepTime(5_001);
@@ -104,7 +104,7 @@ test('a store that is away is asked again', async () => {
   await new Promise(setImmediate);
   expect(held.isLoaded).toBe(false);
   held.keepTime(5_000);
-  await vi.waitFor(() => expect(held.isLoaded).toBe(true));
+  await expect.poll(() => held.isLoaded).toBe(true);
 });
 
 test('so many bytes are held: who came first leaves, what is stored puts nobody out, and nobody is said to have none', async () => {
@@ -115,6 +115,6 @@ test('so many bytes are held: who came first leaves, what is stored puts nobody 
   expect(held.bytes).toBeLessThanOrEqual(2_550);
   held.readsFrom(place, 0n);
   held.keepTime(0);
-  await vi.waitFor(() => expect(held.isLoaded).toBe(true));
+  await expect.poll(() => held.isLoaded).toBe(true);
   expect([held.get('nobody'), held.get('u21')?.revision]).toEqual([undefined, '2']);
 });

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RecommendationList } from '../../events/insights.ts';
 import { resultTopics } from '../../events/topics.ts';
 import { startRig, type Rig } from './gateway-suite-rig.ts';
@@ -56,14 +56,14 @@ test('trending: what was stored before the start, then every newer list, of two 
     { storedLists: async (list) => (list === 'trending' ? [listOf('trending', 'books', 5, ['old'])] : []) },
     async (rig) => {
       const rows = held(rig, 'trending');
-      await vi.waitFor(() => expect(rows()).toEqual(['books old']));
+      await expect.poll(() => rows()).toEqual(['books old']);
       push(rig, listOf('trending', 'books', 4, ['older']));
       push(rig, listOf('trending', 'all', 6, ['minute over'], 0));
       push(rig, listOf('trending', 'all', 6, ['now'], 7));
       push(rig, listOf('co_visited', 'item-1', 7, ['b']));
-      await vi.waitFor(() => expect(rows()).toEqual(['all now', 'books old']));
+      await expect.poll(() => rows()).toEqual(['all now', 'books old']);
       push(rig, listOf('trending', 'books', 8, ['new']));
-      await vi.waitFor(() => expect(rows()).toEqual(['all now', 'books new']));
+      await expect.poll(() => rows()).toEqual(['all now', 'books new']);
     },
   ));
 
@@ -71,7 +71,7 @@ test('trending: while ClickHouse is away a subscriber gets what is pushed', () =
   withRig({ storedLists: () => Promise.reject(new Error('down')) }, async (rig) => {
     push(rig, listOf('trending', 'all', 1, ['a']));
     const rows = held(rig, 'trending');
-    await vi.waitFor(() => expect(rows()).toEqual(['all a']));
+    await expect.poll(() => rows()).toEqual(['all a']);
   }));
 
 test('recommendations:<user> shows that visitor’s list only, a stored one where none was pushed', () =>
@@ -84,32 +84,30 @@ test('recommendations:<user> shows that visitor’s list only, a stored one wher
       push(rig, listOf('personal', 'u1', 1, ['a']));
       const one = held(rig, 'recommendations:u1');
       const two = held(rig, 'recommendations:u2');
-      await vi.waitFor(() => expect([one(), two()]).toEqual([['u1 a'], ['u2 stored']]));
+      await expect.poll(() => [one(), two()]).toEqual([['u1 a'], ['u2 stored']]);
       push(rig, listOf('personal', 'u2', 4, ['b']));
       push(rig, listOf('personal', 'u3', 5, ['c']));
-      await vi.waitFor(() => expect([one(), two()]).toEqual([['u1 a'], ['u2 b']]));
-      expect(rig.gateway.heldList('personal', 'u3')?.items).toHaveLength(1);
-      await vi.waitFor(() => expect(rig.gateway.heldList('personal', 'u4')).toBeNull());
+      await expect.poll(() => [one(), two()]).toEqual([['u1 a'], ['u2 b']]);
+      await expect.poll(() => rig.gateway.heldList('personal', 'u3')?.items).toHaveLength(1);
+      await expect.poll(() => rig.gateway.heldList('personal', 'u4')).toBeNull();
       expect(rig.gateway.heldList('trending', 'all')).toBeNull();
       expect(rig.gateway.heldList('co_visited', 'a')).toBeUndefined();
       const raw = rig.raw();
-      await vi.waitFor(() => expect(raw.of('hello')).toHaveLength(1));
+      await expect.poll(() => raw.of('hello')).toHaveLength(1);
       raw.send({ kind: 'auth', method: 'anonymous' });
-      await vi.waitFor(() => expect(raw.of('ready')).toHaveLength(1));
+      await expect.poll(() => raw.of('ready')).toHaveLength(1);
       raw.send({ kind: 'subscribe', id: 1, channel: 'recommendations' });
       raw.send({ kind: 'subscribe', id: 2, channel: 'recommendations:' });
-      await vi.waitFor(() =>
-        expect(raw.of('error').map(({ code }) => code)).toEqual(['bad_params', 'unknown_channel']),
-      );
+      await expect.poll(() => raw.of('error').map(({ code }) => code)).toEqual(['bad_params', 'unknown_channel']);
     },
   ));
 
 test('the lists of so many visitors are held for those who watch, the last to change', () =>
   withRig({ limits: { visitorsMax: 2 } }, async (rig) => {
     for (const [i, user] of ['u1', 'u2', 'u1', 'u3'].entries()) push(rig, listOf('personal', user, i + 1, ['a']));
-    await vi.waitFor(() => expect(rig.gateway.heldList('personal', 'u3')).toBeDefined());
+    await expect.poll(() => rig.gateway.heldList('personal', 'u3')).toBeDefined();
     const [one, two] = [held(rig, 'recommendations:u1'), held(rig, 'recommendations:u2')];
-    await vi.waitFor(() => expect(one()).toEqual(['u1 a']));
+    await expect.poll(() => one()).toEqual(['u1 a']);
     expect(two()).toEqual([]);
     expect(rig.gateway.heldList('personal', 'u2')?.revision).toBe('2');
   }));

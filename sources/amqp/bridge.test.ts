@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { KafkaError } from '../../kafka/contract.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { payment } from '../../tests/fold/cases.ts';
@@ -21,7 +21,7 @@ describe('the bridge from a queue', () => {
   test('[A2] the same events by AMQP and by Kafka lie in the same partitions and give equal windows', async () => {
     const { bridge, queue, sent, running } = startBridge();
     queue.publish(...texts);
-    await vi.waitFor(() => expect(queue.acknowledged()).toBe(60));
+    await expect.poll(() => queue.acknowledged()).toBe(60);
     bridge.stop();
     await running;
     expect(sent.map(({ partition, key }) => [partition, Buffer.from(key ?? []).toString()])).toEqual(
@@ -37,11 +37,11 @@ describe('the bridge from a queue', () => {
     const { queue, sent, hold, bridge, running } = startBridge({ prefetch: 10 });
     const held = hold();
     queue.publish(...texts);
-    await vi.waitFor(() => expect(queue.unacknowledged()).toBe(10));
+    await expect.poll(() => queue.unacknowledged()).toBe(10);
     await systemClock.sleep(20);
     expect([queue.acknowledged(), sent.length, queue.ready()]).toEqual([0, 0, 50]);
     held.release();
-    await vi.waitFor(() => expect(queue.acknowledged()).toBe(60));
+    await expect.poll(() => queue.acknowledged()).toBe(60);
     expect(queue.outMax()).toBe(10);
     bridge.stop();
     await running;
@@ -52,11 +52,11 @@ describe('the bridge from a queue', () => {
     queue.losesAcks = true;
     queue.publish(...texts);
     for (let times = 1; times <= 3; times++) {
-      await vi.waitFor(() => expect(sent).toHaveLength(60 * times));
+      await expect.poll(() => sent).toHaveLength(60 * times);
       queue.end();
     }
     queue.losesAcks = false;
-    await vi.waitFor(() => expect(queue.acknowledged()).toBe(60));
+    await expect.poll(() => queue.acknowledged()).toBe(60);
     bridge.stop();
     await running;
     expect(sent).toHaveLength(240);
@@ -70,7 +70,7 @@ describe('the bridge from a queue', () => {
     const { bridge, queue, sent, running } = startBridge();
     const poison = [Buffer.from([0xff, 0xfe, 0x00]), Buffer.from('{"type":"payment"'), Buffer.from('')];
     queue.publish(texts[0] ?? '', ...poison, texts[1] ?? '');
-    await vi.waitFor(() => expect(queue.acknowledged()).toBe(5));
+    await expect.poll(() => queue.acknowledged()).toBe(5);
     bridge.stop();
     await running;
     const { counters, deadLetters } = foldTopic(sent);
@@ -83,7 +83,7 @@ describe('the bridge from a queue', () => {
   test('an event of a version that is not known yet keeps its key', async () => {
     const { bridge, queue, sent, running } = startBridge();
     queue.publish(JSON.stringify({ ...payments[4], version: 99 }));
-    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await expect.poll(() => sent).toHaveLength(1);
     bridge.stop();
     await running;
     expect([sent[0]?.partition, Buffer.from(sent[0]?.key ?? []).toString()]).toEqual([
@@ -95,7 +95,7 @@ describe('the bridge from a queue', () => {
   test('a message that is too large is set aside with the reason, then acknowledged', async () => {
     const { bridge, queue, sent, running } = startBridge({ messageBytesMax: 400 });
     queue.publish(texts[0] ?? '', 'x'.repeat(401), texts[1] ?? '');
-    await vi.waitFor(() => expect(queue.acknowledged()).toBe(3));
+    await expect.poll(() => queue.acknowledged()).toBe(3);
     bridge.stop();
     await running;
     expect(sent).toHaveLength(2);
@@ -107,7 +107,7 @@ describe('the bridge from a queue', () => {
     queue.refuse(8, new AmqpError('amqp_refused', 'no such user'));
     queue.end();
     queue.publish(...texts);
-    await vi.waitFor(() => expect(queue.acknowledged()).toBe(60));
+    await expect.poll(() => queue.acknowledged()).toBe(60);
     expect(waits.slice(-8)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     expect(bridge.trouble()).toBeNull();
     bridge.stop();
@@ -118,7 +118,7 @@ describe('the bridge from a queue', () => {
     const { bridge, queue, sent, hold, running } = startBridge({ prefetch: 10 });
     const held = hold();
     queue.publish(...texts);
-    await vi.waitFor(() => expect(queue.unacknowledged()).toBe(10));
+    await expect.poll(() => queue.unacknowledged()).toBe(10);
     bridge.stop();
     held.release();
     await running;
@@ -139,7 +139,7 @@ describe('the service of the bridges', () => {
     expect(service.status()).toEqual({ state: 'starting', detail: 'orders: not connected yet' });
     await service.start();
     const detail = 'orders: amqp_refused: no such user';
-    await vi.waitFor(() => expect(service.status()).toEqual({ state: 'running', detail }));
+    await expect.poll(() => service.status()).toEqual({ state: 'running', detail });
     await service.drain();
     expect(service.status().state).toBe('stopped');
   });
@@ -150,9 +150,9 @@ describe('the service of the bridges', () => {
     const service = serviceOf(made);
     await service.start();
     made.queue.publish(...texts);
-    await vi.waitFor(() => expect(made.queue.unacknowledged()).toBe(10));
+    await expect.poll(() => made.queue.unacknowledged()).toBe(10);
     held.release(new KafkaError('kafka_fatal', 'it is over'));
-    await vi.waitFor(() => expect(service.status()).toEqual({ state: 'failed', detail: 'it is over' }));
+    await expect.poll(() => service.status()).toEqual({ state: 'failed', detail: 'it is over' });
     expect([made.queue.acknowledged(), made.queue.ready()]).toEqual([0, 60]);
     await service.drain();
   });
@@ -163,7 +163,7 @@ describe('the service of the bridges', () => {
     const service = serviceOf(made);
     await service.start();
     made.queue.publish(...texts);
-    await vi.waitFor(() => expect(made.queue.unacknowledged()).toBe(10));
+    await expect.poll(() => made.queue.unacknowledged()).toBe(10);
     await service.drain();
     expect(made.queue.acknowledged()).toBe(0);
   });
