@@ -8,16 +8,16 @@ const module = JSON.stringify(new URL('./end-process.ts', import.meta.url).href)
 async function endOf(isAnyStuck: boolean, text = ''): Promise<readonly unknown[]> {
   const script = `import { endProcess } from ${module};\n${text}\nsetTimeout(() => endProcess(7, ${isAnyStuck}), 100);`;
   const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-  return once(spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'inherit'], timeout: 30_000 }), 'exit');
+  return once(spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'inherit'], timeout: 150_000 }), 'exit');
 }
 
 /** Holds a thread of libuv's for ever, as a native client in its library does. */
 const hang = "import { read } from 'node:fs';\nread(0, Buffer.alloc(1), 0, 1, null, () => {});";
 
-test('a process with a thread that hangs in a library ends by SIGKILL', { timeout: 60_000 }, async () => {
+test('a process with a thread that hangs in a library ends by SIGKILL', { timeout: 180_000 }, async () => {
   expect(await endOf(true, hang)).toEqual([null, 'SIGKILL']);
 });
 
-test('a process in which nothing hangs ends with its code', { timeout: 60_000 }, async () => {
+test('a process in which nothing hangs ends with its code', { timeout: 180_000 }, async () => {
   expect(await endOf(false)).toEqual([7, null]);
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { exitCodes } from './options.ts';
 
-const timeout = 90_000;
+const timeout = 180_000;
 const module = JSON.stringify(new URL('./on-signals.ts', import.meta.url).href);
 /** Holds a thread of libuv's for ever, as a native client in its library does: nobody writes to the standard input. */
 const hang = 'read(0, Buffer.alloc(1), 0, 1, null, () => {});';
@@ -32,7 +32,7 @@ async function draining({ drain, drainMaxMs = 600_000, before = '' }: Drain) {
   const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
   const runner = spawn(process.execPath, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 30_000,
+    timeout: 150_000,
     killSignal: 'SIGQUIT',
   });
   child = runner;

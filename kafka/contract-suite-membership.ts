@@ -55,7 +55,7 @@ export function membershipSuite(given: () => Bench, broker: BrokerKind): void {
     await until(() => one.owned.list().length === 4, 'the first member has all');
     const two = await join(await given().another());
     const areShared = () => one.owned.list().length === 2 && two.owned.list().length === 2;
-    await until(areShared, 'both have two', 30_000);
+    await until(areShared, 'both have two');
     expect([...one.owned.list(), ...two.owned.list()].sort()).toEqual([0, 1, 2, 3]);
     const both = [0, 1, 2, 3].map((partition) => ({ topic, partition, nextOffset: 7n }));
     await one.member.commit(both);
@@ -63,10 +63,10 @@ export function membershipSuite(given: () => Bench, broker: BrokerKind): void {
     const committed = found.filter(({ nextOffset }) => nextOffset === 7n).map(({ partition }) => partition);
     expect(committed).toEqual(one.owned.list());
     await two.member.close();
-    await until(() => one.owned.list().length === 4, 'the first member has all again', 30_000);
+    await until(() => one.owned.list().length === 4, 'the first member has all again');
     expect([...one.owned.failures, ...two.owned.failures]).toEqual([]);
     await one.member.close();
-  }, 60_000);
+  }, 240_000);
 
   test('leaves within its time at whatever moment of joining it is closed, and no client hangs in its library', async () => {
     const topic = await createTopic();
@@ -81,13 +81,13 @@ export function membershipSuite(given: () => Bench, broker: BrokerKind): void {
       const sinceMs = systemClock.nowMs();
       await member.close();
       expect(systemClock.nowMs() - sinceMs, `closed ${(i * closesSpreadMs) / closesTried} ms after`).toBeLessThan(
-        10_000,
+        closeMaxMs,
       );
     }
     await other.close();
     expect(kafka.isAnyLeftBehind()).toBe(false);
     expect(given().kafka.isAnyLeftBehind()).toBe(false);
-  }, 120_000);
+  }, 240_000);
 
   test('one that has no partition and leaves is not waited for', async () => {
     const topic = await createTopic();
@@ -100,7 +100,7 @@ export function membershipSuite(given: () => Bench, broker: BrokerKind): void {
     const members = [await join()];
     for (let i = 0; i < 4; i++) members.push(await join());
     const countOf = (): number[] => members.map(({ owned }) => owned.list().length).sort();
-    await until(() => countOf().join() === '0,1,1,1,1', 'four have one, the fifth none', 60_000);
+    await until(() => countOf().join() === '0,1,1,1,1', 'four have one, the fifth none', 120_000);
     const [idle] = members.splice(
       members.findIndex(({ owned }) => owned.list().length === 0),
       1,
@@ -112,7 +112,7 @@ export function membershipSuite(given: () => Bench, broker: BrokerKind): void {
     const isTaken = (): boolean => members.some(({ owned }) => gone !== undefined && owned.list().includes(gone));
     await until(isTaken, 'another has its partition', takenWithinMs[broker]);
     await Promise.all(members.map(({ member }) => member.close()));
-  }, 120_000);
+  }, 300_000);
 
   test('closes while a commit is on its way', async () => {
     const topic = await createTopic();
@@ -128,7 +128,10 @@ export function membershipSuite(given: () => Bench, broker: BrokerKind): void {
  * A member that only went silent is waited for until its session ends: 20 s later on a real broker. The embedded one ends it after 6 s, and takes 5 s
  * for each round of a rebalance: there it only shows that the partition is taken.
  */
-const takenWithinMs = { real: 12_000, embedded: 40_000 };
+const takenWithinMs = { real: 16_000, embedded: 120_000 };
+
+/** All that a close waits for, one after the other: the last commit, to leave, to be served no more, to disconnect. */
+const closeMaxMs = 20_000;
 
 const closesTried = 4;
 const closesSpreadMs = 240;

@@ -58,7 +58,7 @@ export function producerSuite(given: () => Bench): void {
 
   test(
     'sends much at once for a partition whose last message left beside that of another',
-    { timeout: 20_000 },
+    { timeout: 60_000 },
     async () => {
       const topic = given().newTopic();
       const producer = await given().kafka.producer();

@@ -98,7 +98,7 @@ function positions(given: () => Bench, withReader: WithReader, send: Send, broke
       expect(() => reader.read(tp, 0n)).toThrow('read already');
       stream.close();
       expect(() => stream.poll()).toThrow('closed');
-      await expect(reader.read(tp, 0n).next(20_000)).rejects.toMatchObject({ code: 'topic_missing' });
+      await expect(reader.read(tp, 0n).next(60_000)).rejects.toMatchObject({ code: 'topic_missing' });
     });
   });
 }
@@ -123,7 +123,7 @@ function losses(given: () => Bench, withReader: WithReader, send: Send): void {
         const { lowOffset } = await reader.bounds(tp);
         expect(lowOffset).toBeGreaterThan(0n);
         const late = reader.read(tp, 0n);
-        await expect(late.next(5_000)).rejects.toMatchObject({ code: 'offset_out_of_range' });
+        await expect(late.next(60_000)).rejects.toMatchObject({ code: 'offset_out_of_range' });
       },
       { queueBytesMax: 50_000 },
     );
@@ -149,7 +149,7 @@ function bounds(given: () => Bench, withReader: WithReader, send: Send): void {
         const next = streams.map(() => 0);
         for (let read = 0; read < all.length * count;) {
           expect(await queued()).toBeLessThan(all.length * queueBytesMax + fetchedAheadBytes);
-          if (!(await reader.wait(10_000))) throw new Error(`only ${read} records came`);
+          if (!(await reader.wait(60_000))) throw new Error(`only ${read} records came`);
           for (const [i, stream] of streams.entries()) {
             const batch = stream.poll();
             if (batch === null) continue;

@@ -112,7 +112,7 @@ export function numbered(tp: TopicPartition, count: number, from = 0): OutMessag
 export async function readCount(stream: PartitionStream, count: number): Promise<RecordBatch[]> {
   const batches: RecordBatch[] = [];
   for (let read = 0; read < count;) {
-    const batch = await stream.next(10_000);
+    const batch = await stream.next(60_000);
     if (batch === null) throw new Error(`only ${read} of ${count} records came`);
     batches.push(batch);
     read += batch.count;
@@ -131,7 +131,7 @@ export function values(batches: readonly RecordBatch[]): (string | null)[] {
 }
 
 /** Looks every 20 ms until `holds`. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, withinMs = 20_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
   const deadlineMs = systemClock.nowMs() + withinMs;
   while (!(await holds())) {
     if (systemClock.nowMs() > deadlineMs) throw new Error(`not within ${withinMs} ms: ${what}`);

@@ -19,7 +19,7 @@ const [everyOperation, allowed] = [2, 3] as const;
 
 /** By the plain listener, where everything is allowed. */
 export function openOperator(brokers: string): Operator {
-  const admin = new PlatformaticAdmin({ clientId: 'operator', bootstrapBrokers: [brokers], timeout: 20_000 });
+  const admin = new PlatformaticAdmin({ clientId: 'operator', bootstrapBrokers: [brokers], timeout: 60_000 });
   return {
     deleteTopic: (topic) => admin.deleteTopics({ topics: [topic] }),
     async deleteBefore(topic, partition, offset) {

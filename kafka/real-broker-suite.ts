@@ -39,11 +39,11 @@ function recordsSuite(given: () => Bench): void {
     await send(given().kafka, numbered(tp, 2));
     const settle = async (value: string, isCommitted: boolean): Promise<void> => {
       const producer = await rawProducer(given(), { 'transactional.id': `t-${value}-${tp.topic}` });
-      await called((done) => producer.initTransactions(10_000, done));
+      await called((done) => producer.initTransactions(60_000, done));
       await called((done) => producer.beginTransaction(done));
       producer.produce(tp.topic, 0, Buffer.from(value), null, 0, undefined, undefined);
       await called((done) =>
-        isCommitted ? producer.commitTransaction(10_000, done) : producer.abortTransaction(10_000, done),
+        isCommitted ? producer.commitTransaction(60_000, done) : producer.abortTransaction(60_000, done),
       );
       await called((done) => producer.disconnect(1_000, () => done(null)));
     };
@@ -64,7 +64,7 @@ function recordsSuite(given: () => Bench): void {
   test('who can wait is answered once there are bytes enough, or its time is over', async () => {
     const tp = { topic: given().newTopic(), partition: 0 };
     await send(given().kafka, numbered(tp, 1));
-    const reader = await given().kafka.reader({ fetchWaitMs: 2_500, fetchBytesMin: 20_000 });
+    const reader = await given().kafka.reader({ fetchWaitMs: 10_000, fetchBytesMin: 20_000 });
     const stream = reader.read(tp, 0n);
     const startedMs = systemClock.nowMs();
     // Far less than is asked for, so the broker waits; then more than that.
@@ -88,7 +88,7 @@ function recordsSuite(given: () => Bench): void {
       });
       for (let i = 0; i < 500; i++)
         producer.produce(tp.topic, 0, Buffer.from(`value-${i}`), Buffer.from(`key-${i}`), 0, undefined, undefined);
-      await called((done) => producer.flush(10_000, done));
+      await called((done) => producer.flush(60_000, done));
       await called((done) => producer.disconnect(1_000, () => done(null)));
       expect(await readAll(given().kafka, tp, 500), codec).toEqual(numbered(tp, 500).map(({ value }) => String(value)));
     }
@@ -148,7 +148,7 @@ function securitySuite(given: () => Bench): void {
         revoked: () => {},
         failed: (error) => expect.fail(error.message),
       });
-      await until(() => assigned.length === 2, `${security.protocol} joins`, 30_000);
+      await until(() => assigned.length === 2, `${security.protocol} joins`);
       await member.close();
     }
     await operator.close();
@@ -168,7 +168,7 @@ function securitySuite(given: () => Bench): void {
     await send(given().kafka, numbered(tp, 1));
     const kafka = await given().another(listeners().sasl, login('sasl_plaintext', 'SCRAM-SHA-256'));
     const reader = await kafka.reader({ fetchWaitMs: 5 });
-    await expect(reader.read(tp, 0n).next(20_000)).rejects.toMatchObject({ code: 'not_authorised' });
+    await expect(reader.read(tp, 0n).next(60_000)).rejects.toMatchObject({ code: 'not_authorised' });
     await expect(reader.bounds(tp)).rejects.toMatchObject({ code: 'not_authorised' });
     await reader.close();
     const producer = await kafka.producer();
@@ -292,10 +292,10 @@ function groupsSuite(given: () => Bench): void {
     await until(() => owned.size === 4, 'it has all');
     const operator = openOperator(given().brokers);
     await operator.expel(groupId);
-    await until(() => seen.length > 0, 'it hears of it', 30_000);
+    await until(() => seen.length > 0, 'it hears of it');
     // Only one of the packages tells lost from revoked.
     expect(seen).toEqual([given().driver === 'confluent' ? 'lost' : 'revoked']);
-    await until(() => owned.size === 4, 'it has all again', 30_000);
+    await until(() => owned.size === 4, 'it has all again');
     await Promise.all([member.close(), operator.close()]);
   });
 }
@@ -315,7 +315,7 @@ async function rawProducer(
 ): Promise<RawProducer> {
   const native = await loadDriver(driver);
   const producer = native.producer({ 'bootstrap.servers': brokers, ...config }, {}) as RawProducer;
-  await called((done) => producer.connect({ timeout: 10_000, allTopics: false }, done));
+  await called((done) => producer.connect({ timeout: 60_000, allTopics: false }, done));
   return producer;
 }
 

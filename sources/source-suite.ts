@@ -27,7 +27,7 @@ interface FlatRecord {
   readonly headers: readonly (readonly [string, string])[];
 }
 
-const maxWaitMs = 10_000;
+const maxWaitMs = 60_000;
 
 /** The contract of sources.ts: what every source and each fake does. */
 export function sourceSuite(name: string, setUp: () => Promise<SourceUnderTest>): void {

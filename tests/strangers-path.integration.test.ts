@@ -16,7 +16,7 @@ import { describeUnless, requireChdb, requireKafkaDriver } from './requirements.
 const program = fileURLToPath(new URL('../cli/millrace.mjs', import.meta.url));
 const shippedRules = fileURLToPath(new URL('../config/rules', import.meta.url));
 /** A reader takes a while from step to step: rows and alerts may. */
-const patienceMs = 40_000;
+const patienceMs = 120_000;
 
 describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger's path", () => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-path-'));
@@ -35,6 +35,8 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger'
         .replaceAll('127.0.0.1:4700', `127.0.0.1:${port}`)
         .replaceAll('127.0.0.1:18123', `127.0.0.1:${clickhousePort}`)
         .replaceAll('127.0.0.1:4711', `127.0.0.1:${terminalPort}`)
+        // A busy machine takes its time, too, to read a rule anew.
+        .replaceAll('sleep 3', 'sleep 6')
         .replaceAll('npx millrace', `'${process.execPath}' '${program}'`);
     env = {
       ...process.env,
@@ -48,7 +50,7 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger'
     };
     children.push(spawn(process.execPath, [program, 'start'], { cwd: folder, env, stdio: 'ignore' }));
     await eventually('ready', async () => (await fetch(`${url}/readyz`).catch(() => null))?.status === 200);
-  }, 90_000);
+  }, 180_000);
 
   afterAll(async () => {
     for (const child of children.reverse()) {
@@ -70,8 +72,8 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger'
     const outcome = promisify(execFile)('bash', ['-c', replaced(commands)], { cwd: folder, env });
     return (await outcome.catch((error: { readonly stdout: string }) => error)).stdout.trim();
   };
-  /** What only asks may be asked again until it says what the README says. */
-  const isAsking = (commands: string): boolean => !/\/v1\/(events|decide)/.test(commands);
+  /** What only asks may be asked again until it says what the README says. So may who asks for decisions: what was decided is not decided anew. */
+  const isAsking = (commands: string): boolean => !/\/v1\/events|sed -i/.test(commands);
   const take = async ({ commands, prints }: ReadmeStep): Promise<void> => {
     if (commands.includes('webhook listen')) {
       listen(commands);
@@ -97,7 +99,7 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger'
         await eventually(`the receiver prints ${listenerPrints}`, async () => listenerPrints.test(listenerSaid));
     }
     expect(JSON.parse(await run('npx millrace verify --all'))).toMatchObject({ different: 0 });
-  }, 240_000);
+  }, 900_000);
 
   test('[H12] the log of deliveries has the attempt, by HTTP and by the command line', async () => {
     const response = await fetch(`${url}/v1/webhooks/deliveries?endpoint=terminal&limit=1000`);
@@ -108,7 +110,7 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger'
     );
     expect(await run('npx millrace webhook list')).toBe('nothing is dead');
     expect(await run('npx millrace webhook enable terminal')).toBe('asked: terminal enabled');
-  }, 60_000);
+  });
 });
 
 async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {

@@ -35,18 +35,18 @@ describeUnless([requireKafkaDriver('node-rdkafka')], 'the direct reader on the e
     while (stream.endOffset() < 0n) await systemClock.sleep(5);
     for (let sent = 1n; sent <= 5n; sent++) {
       await send(producer, `own ${sent}`);
-      expect((await stream.next(20_000))?.nextOffset).toBe(sent);
+      expect((await stream.next(60_000))?.nextOffset).toBe(sent);
     }
     await send(stranger, 'not told of');
     expect(await stream.next(300)).toBeNull();
     await send(producer, 'told of');
     // The embedded broker gives one batch a fetch.
-    expect((await stream.next(20_000))?.nextOffset).toBe(6n);
-    expect((await stream.next(20_000))?.nextOffset).toBe(7n);
+    expect((await stream.next(60_000))?.nextOffset).toBe(6n);
+    expect((await stream.next(60_000))?.nextOffset).toBe(7n);
     const looking = await kafka.reader({ fetchWaitMs: 20 });
     const looked = looking.read(tp, 7n);
     while (looked.endOffset() < 7n) await systemClock.sleep(5);
     await send(stranger, 'found');
-    expect((await looked.next(20_000))?.nextOffset).toBe(8n);
+    expect((await looked.next(60_000))?.nextOffset).toBe(8n);
   });
 });

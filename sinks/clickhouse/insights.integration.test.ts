@@ -55,7 +55,7 @@ describeUnless([requireChdb()], 'decisions, alerts, deliveries, lists and predic
       membership: createTestMembership(places),
       topics: { inputs: [], orders: [], results: Object.values(resultTopics) },
       epoch: 1,
-      limits: { batchWaitMs: 5, insertsPerMinuteMax: 6_000 },
+      limits: { batchWaitMs: 5, insertsPerMinuteMax: 6_000, drainTimeoutMs: 60_000 },
       clock: systemClock,
       logger: silentLogger,
       metrics: createMetrics(),

@@ -12,8 +12,9 @@ import { eventually, testWindow } from './testbed-suite.ts';
 
 const tp = { topic: 'payments', partition: 0 };
 const batchRecordsMax = 10;
-/** Two polls fill a batch. */
-const limits: SinkLimits = { ...defaultLimits, batchWaitMs: 10, batchRowsMax: 20, insertsPerMinuteMax: 6_000 };
+/** Two polls fill a batch: however long they take, it does not leave before unless that is told (`soon`). */
+const limits: SinkLimits = { ...defaultLimits, batchWaitMs: 600_000, batchRowsMax: 20, insertsPerMinuteMax: 6_000 };
+const soon = { batchWaitMs: 10 };
 
 /** An insert that waits to be told how it ends. */
 interface Insert {
@@ -102,12 +103,12 @@ async function still(status: () => ClickHouseSinkStatus): Promise<ClickHouseSink
 }
 
 test('a commit that fails is tried again though no record follows', async () => {
-  const rig = createRig();
+  const rig = createRig(soon);
   rig.failCommits(2);
   rig.broker.append(tp, records(2));
   await rig.loop.start();
   (await rig.insert(1)).end();
-  await expect.poll(() => rig.committed, { timeout: 20_000 }).toEqual([2n]);
+  await expect.poll(() => rig.committed).toEqual([2n]);
   await rig.loop.drain();
 });
 
@@ -179,9 +180,11 @@ test('a drain that takes too long gives up both, and who comes next reads them a
   await next.loop.start();
   expect((await next.insert(1)).rows).toBe(20);
   (await next.insert(1)).end();
+  await eventually('ten are gathered', () => next.loop.status().bufferedRows === 10);
+  const drained = next.loop.drain();
   (await next.insert(2)).end();
-  await eventually('all are committed', () => next.committed.at(-1) === 30n);
-  await next.loop.drain();
+  await drained;
+  expect(next.committed.at(-1)).toBe(30n);
 });
 
 test('partitions change hands between two inserts', async () => {
@@ -216,7 +219,7 @@ test('a sink that fails ends once the insert under way has ended', async () => {
 });
 
 test('counts by topic which results were copied from their bytes and which were parsed, once they are stored', async () => {
-  const rig = createRig();
+  const rig = createRig(soon);
   const window = (i: number, key = 'k') => ({ value: JSON.stringify(testWindow(i, { key })) });
   const windows = { topic: 'windows', partition: 0 };
   rig.broker.append(windows, [window(1), window(2), window(3), window(4, 'a"b'), { value: 'no result' }]);

@@ -12,7 +12,7 @@ import { createReadOnlyQuery, type ReadOnlyOutcome } from './read-only-query.ts'
 import { startTestClickHouse, type TestClickHouse } from './testbed-suite.ts';
 
 const database = 'millrace';
-const limits = { rowsMax: 5, resultBytesMax: 100_000, memoryBytesMax: 200_000_000, timeMaxMs: 2_000 };
+const limits = { rowsMax: 5, resultBytesMax: 100_000, memoryBytesMax: 200_000_000, timeMaxMs: 60_000 };
 const outfile = '/tmp/millrace-outfile-attack.csv';
 
 describeUnless([requireChdb()], 'SQL from people', () => {
@@ -160,17 +160,16 @@ describeUnless([requireChdb()], 'SQL from people', () => {
     expect(calls).toBe(0);
   });
 
+  // Each far below the other limits: a busy machine may take its time until the memory is full.
   test.each([
-    ['time', 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)', 159],
-    ['memory', 'SELECT length(groupArray(number)) FROM numbers(1000000000)', 241],
-    ['bytes', "SELECT repeat('x', 200000)", 396],
-  ])(
-    '[J8] too much %s ends the statement',
-    async (_what, sql, code) => {
-      expect(await ask(sql)).toMatchObject({ kind: 'failed', fault: { code } });
-    },
-    20_000,
-  );
+    ['time', { timeMaxMs: 1_000 }, 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)', 159],
+    ['memory', {}, 'SELECT length(groupArray(number)) FROM numbers(1000000000)', 241],
+    ['bytes', {}, "SELECT repeat('x', 200000)", 396],
+  ])('[J8] too much %s ends the statement', async (_what, over, sql, code) => {
+    const of = { client: clickhouse.client, reader, role: readingRole, limits: { ...limits, ...over } };
+    const query = createReadOnlyQuery(of);
+    expect(await query(sql, new AbortController().signal)).toMatchObject({ kind: 'failed', fault: { code } });
+  });
 
   test('[J8] an error has the engine’s code, name and message, and its place in the text', async () => {
     expect(await ask('SELECT 1\n  FROMM events x')).toMatchObject({

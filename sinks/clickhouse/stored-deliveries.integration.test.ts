@@ -52,11 +52,17 @@ describeUnless([requireChdb()], 'what is stored about webhooks', () => {
         [resultTopics.alerts, resultTopics.deliveries].map((topic) => ({ topic, partition: 0 })),
       ),
       topics: { inputs: [], orders: [], results: Object.values(resultTopics) },
-      ...{ epoch: 1, clock: systemClock, logger: silentLogger, metrics: createMetrics() },
+      ...{
+        epoch: 1,
+        limits: { drainTimeoutMs: 60_000 },
+        clock: systemClock,
+        logger: silentLogger,
+        metrics: createMetrics(),
+      },
     });
     await sink.start();
     await sink.drain();
-  }, 60_000);
+  });
   afterAll(() => clickhouse.stop());
 
   test('[H6] a transition has the same webhook id in SQL as on the wire', async () => {

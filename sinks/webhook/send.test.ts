@@ -27,7 +27,7 @@ async function serve(listener: RequestListener): Promise<string> {
 function senderTo(url: string, changes: Partial<SenderOptions> = {}) {
   const secrets = { current: secret, previous: null };
   const sender = createSender({
-    ...{ url, secrets, allowed: loopback, timeoutMs: 5_000, connectionsMax: 2, clock: systemClock },
+    ...{ url, secrets, allowed: loopback, timeoutMs: 60_000, connectionsMax: 2, clock: systemClock },
     ...changes,
   });
   cleanUps.push(() => sender.close());
@@ -90,7 +90,7 @@ describe('an attempt', () => {
       detail: 'no answer within 50 ms',
     });
     const endless = await serve((_, response) => void response.writeHead(200).write('x'));
-    expect(await senderTo(endless, { timeoutMs: 50 }).send(message)).toEqual({ kind: 'delivered', status: 200 });
+    expect(await senderTo(endless, { timeoutMs: 1_000 }).send(message)).toEqual({ kind: 'delivered', status: 200 });
   });
 
   test('a receiver that is not there is a failure by its code', async () => {

@@ -33,7 +33,7 @@ const outcomes = () =>
   world
     .records()
     .flatMap((record) => (record.kind === 'delivery' ? [`${record.alertId} ${record.attempt} ${record.outcome}`] : []));
-const until = (isSo: () => void) => vi.waitFor(isSo, { timeout: 20_000, interval: 20 });
+const until = (isSo: () => void) => vi.waitFor(isSo, { timeout: 60_000, interval: 20 });
 
 describe('delivering', () => {
   test('[H7][H9] each transition arrives once, in the order of its alert, signed, under the id of its position; attempts are events', async () => {
@@ -47,10 +47,12 @@ describe('delivering', () => {
       transitions.map((one) => messageOf(one).webhookId).toSorted(),
     );
     await until(() => expect(outcomes().toSorted()).toEqual(['a 1 delivered', 'a 1 delivered', 'b 1 delivered']));
-    expect(service.status()).toMatchObject({
-      state: 'running',
-      endpoints: [{ name: 'ops', delivered: 3, pending: 0 }],
-    });
+    await until(() =>
+      expect(service.status()).toMatchObject({
+        state: 'running',
+        endpoints: [{ name: 'ops', delivered: 3, pending: 0 }],
+      }),
+    );
   });
 
   test('an endpoint is told of what it asked for, and of nothing that was decided before it was added', async () => {
@@ -127,7 +129,7 @@ describe('an endpoint in trouble', () => {
       world.pass(24 * 3_600_000);
     }
     await until(() => expect(outcomes()).toContain('a 10 dead'));
-    expect(first.service.status().endpoints[0]).toMatchObject({ dead: 1, pending: 0 });
+    await until(() => expect(first.service.status().endpoints[0]).toMatchObject({ dead: 1, pending: 0 }));
     await first.service.drain();
     world.store();
     receiver.onRequest = null;
@@ -154,7 +156,7 @@ describe('an endpoint in trouble', () => {
     world.pass(1);
     world.say({ endpoint: 'ops', note: 'enabled', webhookId: '' });
     await until(() => expect(told().slice(1).toSorted()).toEqual(['a raised', 'b raised']));
-    expect(service.status().endpoints[0]).toMatchObject({ isDisabled: false });
+    await until(() => expect(service.status().endpoints[0]).toMatchObject({ isDisabled: false }));
   });
 
   test('nobody at a terminal is no failure: the newest few wait for whoever comes', async () => {
@@ -236,6 +238,6 @@ describe('after a crash', () => {
         seen.set(alertId, place);
       }
     },
-    60_000,
+    300_000,
   );
 });

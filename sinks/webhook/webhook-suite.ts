@@ -147,7 +147,7 @@ export function createWorld(): World {
 export const endpointTo = (url: string, changes: Partial<EndpointOptions> = {}): EndpointOptions => ({
   ...{ name: 'ops', url, secrets: { current: testSecret, previous: null } },
   ...{ transitions: ['raised', 'updated', 'retracted', 'resolved'], severityMin: 'low', pipelines: [] },
-  ...{ timeoutMs: 5_000, inFlightMax: 4, pendingMax: 10_000, deadMax: 10_000, isTerminal: false },
+  ...{ timeoutMs: 60_000, inFlightMax: 4, pendingMax: 10_000, deadMax: 10_000, isTerminal: false },
   allowed: [parseRange('127.0.0.1')],
   ...changes,
 });

@@ -139,7 +139,7 @@ describeUnless([requireChdb()], 'the archive', () => {
     const stream = archive.read(place, 0n);
     const counts: number[] = [];
     for (let next = 0; next < 160;) {
-      const batch = await stream.next(10_000);
+      const batch = await stream.next(60_000);
       if (!batch) throw new Error('no batch');
       counts.push(batch.bytes.length);
       expect(flatten(batch).map(({ value }) => value?.length)).toEqual(
@@ -217,7 +217,8 @@ describeUnless([requireChdb()], 'the archive', () => {
     const broker = createMemorySource();
     const behind = createMemorySource();
     const { archive, store } = await newArchive();
-    const source = createChainedSource({ archive, broker, clock: systemClock, logger: silentLogger });
+    const options = { archive, broker, clock: systemClock, logger: silentLogger };
+    const source = createChainedSource({ ...options, gapAfterMs: 600_000 });
     for (const log of [broker, behind])
       log.append(
         place,

@@ -56,7 +56,7 @@ function build(
     clock: systemClock,
     logger: silentLogger,
     metrics: createMetrics(),
-    decisionTimeoutMs: 300,
+    decisionTimeoutMs: 60_000,
     ...over,
   })(fastifyApp);
   const post = async (body: unknown) => {
@@ -90,7 +90,7 @@ describe('POST /v1/decide', () => {
   });
 
   test('a decision that is not there in time is 504 with the id', async () => {
-    const { post } = build(() => {});
+    const { post } = build(() => {}, { decisionTimeoutMs: 300 });
     const { status, body } = await post(payment());
     expect(status).toBe(504);
     expect(body).toMatchObject({ error: 'decision_late', id: 'p1' });
@@ -99,6 +99,7 @@ describe('POST /v1/decide', () => {
   test('a payment that was decided before is not decided again: the stored decision is the answer', async () => {
     const stored = decisionOn({ outcome: 'review' }) as Decision;
     const { post } = build(() => {}, {
+      decisionTimeoutMs: 300,
       storedDecision: async ({ source: from, id }) => (from === 'shop' && id === 'p1' ? stored : null),
     });
     expect(await post(payment())).toEqual({ status: 200, body: stored });

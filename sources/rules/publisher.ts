@@ -2,7 +2,7 @@
 // Guarantees: a rule is published whole or not at all; a fault changes nothing and is logged; who is gone from the folder is gone
 // from the rules in force.
 // Redelivery: the same rule again changes nothing for who folds it.
-import { watch } from 'node:fs';
+import { watch, type FSWatcher } from 'node:fs';
 import { rulesTopic } from '../../events/topics.ts';
 import type { Producer } from '../../kafka/contract.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
@@ -56,25 +56,36 @@ export function createRulePublisher(options: RulePublisherOptions): Service {
     for (const { key, text } of events) published.set(key, text);
     logger.info({ published: events.map(({ key }) => key), rules: files.rules.length }, 'rules published');
   };
+  // Opened before the folder is read: what changes while it is read is told, too.
+  let watching: FolderWatch | null = null;
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await changed(folder, clock, stopping.signal);
+      await clock.sleep(lookEveryMs, watching?.changed);
+      watching?.close();
+      watching = watchFolder(folder);
       await clock.sleep(settleMs, stopping.signal);
       if (!stopping.signal.aborted) await publish();
     }
   };
   return {
     async start() {
-      await publish();
-      state = 'running';
-      loop = run().catch((error: unknown) => {
-        if (stopping.signal.aborted) return;
-        state = 'failed';
-        detail = error instanceof Error ? error.message : String(error);
+      watching = watchFolder(folder);
+      await publish().catch((error: unknown) => {
+        watching?.close();
+        throw error;
       });
+      state = 'running';
+      loop = run()
+        .catch((error: unknown) => {
+          if (stopping.signal.aborted) return;
+          state = 'failed';
+          detail = error instanceof Error ? error.message : String(error);
+        })
+        .finally(() => watching?.close());
     },
     async drain() {
       stopping.abort();
+      watching?.tell();
       await loop;
       state = 'stopped';
     },
@@ -118,18 +129,21 @@ function eventsOf(
     .filter(({ key, text }) => published.get(key) !== text);
 }
 
-/** Resolves when something in the folder changed, or may have. */
-async function changed(folder: string, clock: Clock, signal: AbortSignal): Promise<void> {
-  const waiting = new AbortController();
-  const stop = (): void => waiting.abort();
-  signal.addEventListener('abort', stop);
-  let watcher: ReturnType<typeof watch> | null = null;
+interface FolderWatch {
+  /** Aborted once something in the folder changed, or may have. */
+  readonly changed: AbortSignal;
+  tell(): void;
+  close(): void;
+}
+
+function watchFolder(folder: string): FolderWatch {
+  const changing = new AbortController();
+  const tell = (): void => changing.abort();
+  let watcher: FSWatcher | null = null;
   try {
-    watcher = watch(folder, stop).on('error', stop);
+    watcher = watch(folder, tell).on('error', tell);
   } catch {
     // Not every file system can be watched: then the folder is looked at now and then.
   }
-  await clock.sleep(lookEveryMs, waiting.signal);
-  watcher?.close();
-  signal.removeEventListener('abort', stop);
+  return { changed: changing.signal, tell, close: () => watcher?.close() };
 }

@@ -7,7 +7,7 @@ const reasons = [requireKafkaDriver('node-rdkafka'), requireChdb(), requireRealK
 describeUnless(reasons, 'three instances while everything fails at random', () => {
   test(
     'have every window exact, and no webhook twice with different content: a short verify:chaos',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async () => {
       const { missing, extra, different, windows, faults, wrong, examples, webhooks } = await runChaos({
         ...{
@@ -16,7 +16,7 @@ describeUnless(reasons, 'three instances while everything fails at random', () =
           seed: 13001,
           driver: 'node-rdkafka',
           reader: 'direct',
-          timeoutMs: 220_000,
+          timeoutMs: 560_000,
           say: () => {},
         },
       });

@@ -13,11 +13,11 @@ const selection: readonly (readonly [name: string, scale: number])[] = [
 const reasons = [requireKafkaDriver('node-rdkafka'), requireChdb(), requireRealKafka()];
 
 describeUnless(reasons, 'a service whose broker, network or process fails', () => {
-  test.each(selection)('has every window exact after %s', { timeout: 240_000 }, async (name, scale) => {
+  test.each(selection)('has every window exact after %s', { timeout: 600_000 }, async (name, scale) => {
     const scenario = scenarios.find((one) => one.name === name);
     if (!scenario) throw new Error(`no such scenario: ${name}`);
     const rig = { seed: 3, driver: 'node-rdkafka', reader: 'client' } as const;
-    const outcome = await runScenario(scenario, { ...rig, scale, timeoutMs: 220_000, say: () => {} });
+    const outcome = await runScenario(scenario, { ...rig, scale, timeoutMs: 560_000, say: () => {} });
     const { missing, extra, different, windows, faults, examples, numbers } = outcome;
     expect({ missing, extra, different, examples }).toEqual({ missing: 0, extra: 0, different: 0, examples: [] });
     expect(faults).toEqual([]);

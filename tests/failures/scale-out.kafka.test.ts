@@ -4,12 +4,12 @@ import { runScenario } from './run-scenario.ts';
 import { scenarios } from './scenarios.ts';
 
 const reasons = [requireKafkaDriver('node-rdkafka'), requireChdb(), requireRealKafka()];
-const timeoutMs = 240_000;
+const timeoutMs = 560_000;
 
 describeUnless(reasons, 'a pipeline of four shards', () => {
   test(
     '[A1][D5][K8] from one instance to four to two under load: every window exact, one writer a task, numbers that rise',
-    { timeout: timeoutMs + 20_000 },
+    { timeout: timeoutMs + 40_000 },
     async () => {
       const scenario = scenarios.find(({ name }) => name === 'scale-out');
       if (!scenario) throw new Error('no such scenario');

@@ -22,7 +22,7 @@ export function describeShortJourney(driver: KafkaDriver): void {
           driver,
           kills: 1,
           seed: 7,
-          timeoutMs: 160_000,
+          timeoutMs: 540_000,
           say: (line) => said.push(line),
         });
         expect(outcome, said.join('\n')).toMatchObject({ missing: 0, extra: 0, different: 0, killed: 1 });
@@ -33,7 +33,7 @@ export function describeShortJourney(driver: KafkaDriver): void {
       } finally {
         await rm(folder, { recursive: true });
       }
-    }, 120_000);
+    }, 600_000);
   });
 }
 

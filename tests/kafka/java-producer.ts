@@ -21,7 +21,7 @@ export function produceByJava(
   const { error, status, stderr } = spawnSync(
     'java',
     [...vm, '-cp', join(jars.folder, '*'), 'org.apache.kafka.tools.ConsoleProducer', ...options],
-    { input: `${lines.join('\n')}\n`, encoding: 'utf8', timeout: 60_000 },
+    { input: `${lines.join('\n')}\n`, encoding: 'utf8', timeout: 150_000 },
   );
   if (error) throw error;
   if (status !== 0) throw new Error(`the console producer: ${stderr}`);

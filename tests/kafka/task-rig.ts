@@ -44,7 +44,7 @@ export interface StartedTask {
 }
 
 const driver = 'node-rdkafka';
-const waitMs = 45_000;
+const waitMs = 90_000;
 const lookMs = 50;
 let rigs = 0;
 

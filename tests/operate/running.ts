@@ -37,9 +37,9 @@ export async function stop(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** Who cannot be asked yet is asked again; throws after a minute. */
+/** Who cannot be asked yet is asked again; throws after three minutes. */
 export async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 60_000;
+  const deadlineMs = performance.now() + 180_000;
   while (!(await isSo().catch(() => false))) {
     if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
     await systemClock.sleep(200);

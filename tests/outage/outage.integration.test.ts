@@ -8,11 +8,11 @@ const rssLimitMb = 384;
 describeUnless([requireKafkaDriver(driver), requireChdb()], 'ClickHouse that goes away under load', () => {
   test(
     '[A9] makes producers wait at the embedded broker; memory stays bounded, nothing is lost',
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async () => {
       const { sent, sentInOutage, missing, extra, windows, examples, rssPeakMb } = await runOutage({
         ...{ seconds: 6, ratePerSecond: 2_000, seed: 5, broker: 'embedded', driver, reader: 'client' },
-        timeoutMs: 110_000,
+        timeoutMs: 560_000,
         say: () => {},
       });
       expect({ missing, extra, examples }).toEqual({ missing: 0, extra: 0, examples: [] });

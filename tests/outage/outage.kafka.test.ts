@@ -8,11 +8,11 @@ const rssLimitMb = 384;
 describeUnless([requireKafkaDriver(driver), requireChdb(), requireRealKafka()], 'ClickHouse that goes away', () => {
   test(
     '[A9] leaves memory bounded and nothing lost on a real broker: a short verify:outage',
-    { timeout: 180_000 },
+    { timeout: 600_000 },
     async () => {
       const { sentInOutage, missing, extra, windows, examples, rssPeakMb } = await runOutage({
         ...{ seconds: 10, ratePerSecond: 3_000, seed: 9, broker: 'real', driver, reader: 'client' },
-        timeoutMs: 170_000,
+        timeoutMs: 560_000,
         say: () => {},
       });
       expect({ missing, extra, examples }).toEqual({ missing: 0, extra: 0, examples: [] });

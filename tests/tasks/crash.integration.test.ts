@@ -40,7 +40,7 @@ describeUnless([requireKafkaDriver(driver)], 'a task on the embedded broker', ()
 
   it(
     `[D1] counts every event once though its process is killed ${kills} times, and at every failpoint`,
-    { timeout: 180_000 },
+    { timeout: 600_000 },
     async () => {
       const folder = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
       closing.push(() => rm(folder, { recursive: true, force: true }));
