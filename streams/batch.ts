@@ -1,5 +1,7 @@
 import type { RecordBatch, TopicPartitionName } from '../sources/source.ts';
+import type { FoldOutput } from '../tasks/contract.ts';
 import type { Block } from './blocks.ts';
+import type { Ending } from './ending.ts';
 import type { JsonBytes } from './json-bytes.ts';
 
 /**
@@ -95,6 +97,8 @@ export interface Output {
   readonly body: object;
   /** Where the processor writes it itself, as bytes: exactly what `JSON.stringify(body)` gives. Then `body` is for tests and people. */
   writeBody?(into: JsonBytes): void;
+  /** Or where it can be written at any time after its entry: what is sent, written when its bytes are asked for. Null: it is to be written now. */
+  stampLater?(ending: Ending, index: number): FoldOutput | null;
   /** Or where it has written that already: `[start, end)` of a block that it holds for whom it gives the output, with room for `suffixBytes` behind it. */
   readonly written?: Block;
   readonly start?: number;

@@ -13,6 +13,7 @@ export interface KeyedWindow extends CellsWindow {
   /** Places that have changed, in the order in which they did. */
   changed: number[];
   isClosed: boolean;
+  isGone: boolean;
 }
 
 export class KeyedWindows implements WindowStore {
@@ -84,6 +85,7 @@ export class KeyedWindows implements WindowStore {
         break;
       }
       if (!window.isClosed) close(window, emit);
+      window.isGone = true;
       this.windows.delete(window.startMs);
       this.cellCount -= window.cells.count;
       for (let place = 0; place < window.cells.count; place++) keys.releaseNumber(window.cells.numberAt(place));
@@ -107,7 +109,8 @@ export class KeyedWindows implements WindowStore {
   }
 
   openWindow(startMs: number, endMs: number): KeyedWindow {
-    const window: KeyedWindow = { startMs, endMs, cells: new WindowCells(this.fields), changed: [], isClosed: false };
+    const cells = new WindowCells(this.fields);
+    const window: KeyedWindow = { startMs, endMs, cells, changed: [], isClosed: false, isGone: false };
     this.windows.set(startMs, window);
     this.remember(window);
     this.nextCloseMs = Math.min(this.nextCloseMs, endMs);

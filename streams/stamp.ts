@@ -4,8 +4,8 @@
 import type { FoldOutput } from '../tasks/contract.ts';
 import { type Output, type StreamBatch, suffixBytes } from './batch.ts';
 import type { Block } from './blocks.ts';
-import { type FixedText, fixedText, JsonBytes, putFixed } from './json-bytes.ts';
-import { putWhole } from './json-digits.ts';
+import { Ending } from './ending.ts';
+import { JsonBytes } from './json-bytes.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 export interface StampOptions {
@@ -42,36 +42,24 @@ function stampAll<E>(
   const { epoch, entryId } = entry;
   const orderOffset = String(entry.orderOffset);
   const revision = String(options.revisionOf(epoch, entry.orderOffset));
-  const common = JSON.stringify({
-    pipeline,
-    version,
-    revision,
-    producer: { pipeline, version, shard, epoch, orderOffset, entryId },
-  });
-  const beforeIndex = fixedText(`,${common.slice(1, -2)},"index":`);
-  return outputs.map((output, index) => {
-    const { written: block, start = 0, end = 0 } = output;
-    if (block && beforeIndex.length + indexBytes <= suffixBytes)
-      return new Stamped(output, { block, start, end: putSuffix(block, end - 1, beforeIndex, index) });
-    if (block) written.raw(block.bytes.subarray(start, end));
-    else if (output.writeBody) output.writeBody(written);
-    else written.value(output.body);
-    written.reopen().fixed(beforeIndex).number(index).ascii('}}');
-    written.block.hold();
-    block?.release();
-    return new Stamped(output, { block: written.block, start: written.start, end: written.cut() });
-  });
+  const producer = { pipeline, version, shard, epoch, orderOffset, entryId };
+  const ending = new Ending(written, { pipeline, version, revision, producer });
+  return outputs.map((output, index) => output.stampLater?.(ending, index) ?? stampNow(output, ending, index));
 }
 
-/** What writing an index and its braces may touch. */
-const indexBytes = 32;
-const braces = 0x7d_7d;
-
-/** Behind a body that was written before; returns where it ends. */
-function putSuffix({ view }: Block, at: number, beforeIndex: FixedText, index: number): number {
-  const end = putWhole(view, putFixed(view, at, beforeIndex), index);
-  view.setUint16(end, braces);
-  return end + 2;
+function stampNow(output: Output, ending: Ending, index: number): FoldOutput {
+  const { written: block } = output;
+  if (!block) {
+    if (output.writeBody) output.writeBody(ending.into);
+    else ending.into.value(output.body);
+    return new Stamped(output, ending.close(index));
+  }
+  const { start = 0, end = 0 } = output;
+  if (ending.fitsInto(suffixBytes))
+    return new Stamped(output, { block, start, end: ending.put(block, end - 1, index) });
+  ending.into.raw(block.bytes.subarray(start, end));
+  block.release();
+  return new Stamped(output, ending.close(index));
 }
 
 interface Place {

@@ -121,7 +121,12 @@ test('the rows of a run are written as JSON.stringify writes them', () => {
         );
         const run = new WindowRun({
           ...{ topic: 't', output: { name: 'a"_1m', window: { kind: 'tumbling', sizeMs: 60_000 } }, fields: own },
-          ...{ window: { startMs: 60_000, endMs: 120_000, cells }, state, clockMs: 7, writer: new RowWriter() },
+          ...{
+            window: { startMs: 60_000, endMs: 120_000, cells, isGone: false },
+            state,
+            clockMs: 7,
+            writer: new RowWriter(),
+          },
         });
         run.endsAt({ endWatermarkMs: endMs, incompleteBeforeMs: endMs });
         const into = new JsonBytes();

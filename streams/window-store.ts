@@ -34,6 +34,8 @@ export interface EmitRows {
 /** A window and its cells. */
 export interface CellsWindow extends WindowSpan {
   readonly cells: WindowCells;
+  /** It takes no more records: its states stay as they are. */
+  readonly isGone: boolean;
 }
 
 export interface WindowStore {

@@ -76,6 +76,7 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
   private rejected: Rejected[] = [];
   /** Of rows of windows that went before the entry's end was known. */
   private readonly early: ((end: EntryEnd) => void)[] = [];
+  private readonly runs: WindowRun[] = [];
 
   constructor(options: WindowedOptions<E>) {
     this.options = options;
@@ -101,6 +102,7 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
     this.outputs = [];
     this.rejected = [];
     this.early.length = 0;
+    this.runs.length = 0;
   }
 
   approach(batch: RecordBatch, from: number): number {
@@ -132,6 +134,7 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
     for (const endsAt of this.early) endsAt(batch);
     this.publish(batch);
     if (batch.endWatermarkMs >= this.aggregator.nextDropMs) this.drop(batch.endWatermarkMs, batch);
+    for (const run of this.runs) run.entryEnds();
     return {
       ...batch,
       outputs: appended(batch.outputs, this.outputs),
@@ -176,6 +179,7 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
       const made = new WindowRun({ topic: topicOf(state), output, fields, window, state, clockMs, writer });
       if (end) made.endsAt(end);
       else this.early.push((known) => made.endsAt(known));
+      this.runs.push(made);
       return (run = made);
     };
     return {
@@ -187,6 +191,7 @@ class Windowed<E extends TimedEvent> implements Omit<RecordSteps<E>, 'operator'>
       place: (window, place, state) => void outputs.push(new RunOutput(runOf(window, state), place)),
       places(window, state) {
         const of = runOf(window, state);
+        of.isWhole = true;
         for (let place = 0; place < window.cells.count; place++) outputs.push(new RunOutput(of, place));
       },
     };

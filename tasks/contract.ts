@@ -96,6 +96,8 @@ export interface FoldOutput {
   readonly block?: Uint8Array;
   readonly start?: number;
   readonly end?: number;
+  /** Where the bytes are only made when `value` or one of `block`, `start` and `end` is read: what is held until then. */
+  readonly unwrittenBytes?: number;
   /** Whoever is the last to need the output may say so, and reads neither value nor block after that: their memory is written anew. */
   release?(): void;
 }

@@ -2,7 +2,7 @@ import { isBackfillBase } from './backfill.ts';
 import type { FoldOutput } from './contract.ts';
 import type { OrderReader } from './order-log.ts';
 import type { TaskServiceOptions, TaskTuning } from './options.ts';
-import type { Outputs } from './outputs.ts';
+import { type Outputs, waitingBytes } from './outputs.ts';
 import type { TermControl } from './owner.ts';
 import type { Replica } from './replica.ts';
 import type { KnownIdentities } from './topic-identities.ts';
@@ -76,7 +76,7 @@ function createHeld({ outputMessagesMax, outputBytesMax }: FollowOptions['tuning
     all: (): readonly Held[] => held,
     take(orderOffset: bigint, outputs: readonly FoldOutput[]): void {
       if (outputs.length === 0) return;
-      const size = outputs.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+      const size = outputs.reduce((sum, output) => sum + waitingBytes(output), 0);
       const one = { orderOffset, outputs, bytes: size };
       held.push(one);
       count(one, 1);

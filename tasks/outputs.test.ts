@@ -128,6 +128,68 @@ describe('the outputs of a task', () => {
     expect(released).toEqual(expected);
     outputs.close();
   });
+  it('are written some thousand at a time, as they are sent, and the same again after a failure', async () => {
+    let [written, released] = [0, 0];
+    const later = (i: number) => {
+      let block: Buffer | null = null;
+      const write = (): Buffer => {
+        if (!block) written++;
+        return (block ??= Buffer.from(`${i}`));
+      };
+      return {
+        ...{ topic: 'results', key: 'k', unwrittenBytes: 10, start: 0 },
+        get block() {
+          return write();
+        },
+        get end() {
+          return write().length;
+        },
+        get value() {
+          return write();
+        },
+        release: () => void released++,
+      };
+    };
+    const answers: ((error?: Error) => void)[] = [];
+    const sends: string[][] = [];
+    const sendTexts = (texts: readonly OutText[]): Promise<void> => {
+      sends.push(texts.map(({ block, end }) => Buffer.from(block.subarray(0, end)).toString()));
+      return new Promise((resolve, reject) => answers.push((error) => (error ? reject(error) : resolve())));
+    };
+    const outputs = createOutputs({
+      ...{ producer: { sendTexts } as unknown as Producer, partitionFor: () => 0 },
+      clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 5), signal) },
+      ...{ failpoint: () => {}, messagesMax: 100_000, bytesMax: 120_000, onAcked: () => {} },
+    });
+    const answered = async (sent: number, error?: Error): Promise<void> => {
+      await expect.poll(() => sends.length).toBe(sent);
+      answers[sent - 1]?.(error);
+    };
+    const all = Array.from({ length: 12_000 }, (_, i) => i);
+    outputs.push(1n, all.slice(0, 11_999).map(later));
+    expect([written, outputs.hasRoom()]).toEqual([0, true]);
+    outputs.push(2n, [later(11_999)]);
+    // What counts is what is held while it waits: ten bytes each, not what they will be.
+    expect([written, outputs.hasRoom()]).toEqual([0, false]);
+    await answered(1);
+    await expect.poll(() => sends.length).toBe(2);
+    expect([written, released, outputs.hasRoom()]).toEqual([10_000, 5_000, true]);
+    await answered(2, Object.assign(new Error('x'), { retryable: true }));
+    await expect.poll(() => sends.length).toBe(3);
+    expect(written).toBe(10_000);
+    expect(sends[2]).toEqual(sends[1]);
+    await answered(3);
+    await answered(4);
+    await expect.poll(() => outputs.pending()).toBe(0);
+    expect([...(sends[0] ?? []), ...sends.slice(2).flat()]).toEqual(all.map(String));
+    expect([written, released, outputs.isAckedBefore(3n)]).toEqual([12_000, 5_000, true]);
+    outputs.push(3n, all.map(later));
+    await answered(5);
+    outputs.close();
+    await systemClock.sleep(0);
+    // Nothing more is written once it is closed, though it waits.
+    expect([sends.length, written, outputs.pending()]).toEqual([5, 17_000, 7_000]);
+  });
   it('have no room beyond their bound', () => {
     const { outputs } = bench();
     outputs.push(1n, [output(1), output(2), output(3)]);

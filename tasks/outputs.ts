@@ -65,7 +65,7 @@ export function createOutputs(options: OutputsOptions): Outputs {
     await failpoint('mid-output');
     await sent;
     await failpoint('after-output');
-    queue.shift(chunk);
+    queue.shift(chunk.length);
     if (isReusing) for (let i = 0; i < chunk.length; i++) (chunk[i] as Text).release?.();
     options.onAcked(chunk.length);
   };
@@ -114,7 +114,7 @@ class Queue {
   push(orderOffset: bigint, outputs: readonly FoldOutput[]): void {
     this.entries.push({ orderOffset, outputs, next: 0 });
     this.messages += outputs.length;
-    for (const output of outputs) this.bytes += sizeOf(output);
+    for (const output of outputs) this.bytes += waitingBytes(output);
   }
 
   /** The first `most` messages, fewer where they have more than `mostBytes`; at least one where one waits. */
@@ -123,22 +123,23 @@ class Queue {
     let bytes = 0;
     for (const { outputs, next } of this.entries)
       for (let i = next; i < outputs.length; i++) {
+        if (chunk.length === most) return chunk;
         const text = textOf(outputs[i] as FoldOutput);
         bytes += sizeOf(text);
-        if (chunk.length === most || (bytes > mostBytes && chunk.length > 0)) return chunk;
+        if (bytes > mostBytes && chunk.length > 0) return chunk;
         chunk.push(text);
       }
     return chunk;
   }
 
-  /** The first ones are acknowledged: `chunk`. */
-  shift(chunk: readonly Text[]): void {
-    for (const text of chunk) this.bytes -= sizeOf(text);
-    this.messages -= chunk.length;
-    for (let left = chunk.length; left > 0;) {
+  /** So many, the first ones, are acknowledged. */
+  shift(acknowledged: number): void {
+    this.messages -= acknowledged;
+    for (let left = acknowledged; left > 0;) {
       const [entry] = this.entries as [Waiting];
       const taken = Math.min(left, entry.outputs.length - entry.next);
-      entry.next += taken;
+      for (const end = entry.next + taken; entry.next < end; entry.next++)
+        this.bytes -= waitingBytes(entry.outputs[entry.next] as FoldOutput);
       left -= taken;
       if (entry.next === entry.outputs.length) this.entries.shift();
     }
@@ -162,6 +163,9 @@ function textOf(output: FoldOutput): Text {
 }
 
 const isText = (output: FoldOutput): output is FoldOutput & OutText => output.block !== undefined;
+
+/** What the bound counts, the same for as long as it waits. What is written only when it is sent takes little until then, and is sent some MB at a time. */
+export const waitingBytes = (output: FoldOutput): number => output.unwrittenBytes ?? sizeOf(output);
 
 function sizeOf(output: FoldOutput | Text): number {
   const { start, end } = output;
