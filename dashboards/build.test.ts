@@ -11,7 +11,7 @@ describe('the bundle', () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-build-'));
     outDir = join(folder, 'deep', 'page');
     expect(await buildDashboard({ outDir })).toBe('built');
-  }, 60_000);
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test('is not made again while its sources are the same', async () => {

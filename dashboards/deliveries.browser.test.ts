@@ -20,7 +20,7 @@ describeUnless([requireChromium()], 'webhooks on the page System', () => {
   let lab: PageLab;
   beforeAll(async () => {
     lab = await openPageLab();
-  }, 60_000);
+  });
   afterEach(() => lab.closeOpened());
   afterAll(() => lab.close());
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { timed } from '../tests/machine-pace.ts';
 import { describeUnless, requireChromium } from '../tests/requirements.ts';
 import type { FakeGateway } from './fake-gateway-suite.ts';
 import { openPageLab, type OpenPage, type PageLab } from './page-suite.ts';
@@ -8,7 +9,7 @@ describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
   let lab: PageLab;
   beforeAll(async () => {
     lab = await openPageLab();
-  }, 120_000);
+  });
   afterEach(() => lab.closeOpened());
   afterAll(() => lab.close());
 
@@ -25,12 +26,18 @@ describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
     const gateway = await shop();
     const opened = await lab.open(gateway, { hash: '#/fraud' });
     await live(opened);
-    gateway.push('alerts', [alertRow({ revision: 1 })]);
     const line = opened.page.locator('[data-alert="card-9"]');
-    await line.waitFor({ timeout: 1_000 });
+    const raised = await timed(() => {
+      gateway.push('alerts', [alertRow({ revision: 1 })]);
+      return line.waitFor();
+    });
+    expect(raised.pacedMs).toBeLessThan(1_000);
     expect(await line.innerText()).toMatch(/high\s+raised\s+card card-9[\s\S]*<b>5 small payments<\/b> in a minute/);
-    gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
-    await opened.page.locator('[data-transition=retracted]').waitFor({ timeout: 1_000 });
+    const retracted = await timed(() => {
+      gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
+      return opened.page.locator('[data-transition=retracted]').waitFor();
+    });
+    expect(retracted.pacedMs).toBeLessThan(1_000);
     expect(await line.innerText()).toMatch(/retracted[\s\S]*Retracted: its payments turned out to be honest/);
     await opened.page.getByRole('button', { name: 'open', exact: true }).click();
     await opened.page.getByText('No alert is open').waitFor();
@@ -64,7 +71,7 @@ describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
     expect(await part('Its place in the order log')).toMatch(
       /fraud v1, shard 0, epoch 1[\s\S]*7, output 3[\s\S]*ab-7[\s\S]*payments-2 at 41/,
     );
-    expect(await part('Alerts')).toContain('card card-9: a payment declined');
+    await expect.poll(() => part('Alerts')).toContain('card card-9: a payment declined');
     expect(await page.locator('main b b, main img').count()).toBe(0);
     gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
     await page.locator('[data-transition=retracted]').waitFor();
@@ -174,11 +181,13 @@ describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
     const result = page.getByRole('region', { name: 'Result' });
     await result.getByText('UNKNOWN_IDENTIFIER (47), line 2, column 3').waitFor();
     expect(await result.locator('pre').innerText()).toBe('1, outcom FROM t\n  ^');
-    const selected = await editor.evaluate((element) => {
-      const { selectionStart, selectionEnd } = element as HTMLTextAreaElement;
-      return [selectionStart, selectionEnd, document.activeElement === element];
-    });
-    expect(selected).toEqual([10, 16, true]);
+    // The caret follows what is shown.
+    const selected = () =>
+      editor.evaluate((element) => {
+        const { selectionStart, selectionEnd } = element as HTMLTextAreaElement;
+        return [selectionStart, selectionEnd, document.activeElement === element];
+      });
+    await expect.poll(selected).toEqual([10, 16, true]);
   });
 
   test('[J9] every control of the new pages has a name and is reached by keyboard; on a phone nothing scrolls sideways', async () => {
@@ -188,12 +197,13 @@ describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
     gateway.push('decisions', [outcomesRow(1, { approve: 9, review: 1, decline: 1 }, [[1, 1]]), decisionLine()]);
     const opened = await lab.open(gateway, { viewport: { width: 360, height: 740 } });
     const { page } = opened;
-    for (const [hash, ready] of [
-      ['#/fraud', '[data-alert]'],
-      ['#/fraud/decisions/try-5', '[data-decision]'],
-      ['#/sql', 'textarea'],
+    for (const [hash, heading, ready] of [
+      ['#/fraud', 'Fraud', '[data-alert]'],
+      ['#/fraud/decisions/try-5', 'Decision on try-5', '[data-decision]'],
+      ['#/sql', 'SQL', 'textarea'],
     ] as const) {
       await page.evaluate((next) => (location.hash = next), hash);
+      await page.getByRole('heading', { level: 1, name: heading }).waitFor();
       await page.locator(ready).waitFor();
       expect(await fits(opened), hash).toBe(true);
       const unreachable = await page.evaluate(() =>

@@ -10,7 +10,7 @@ describeUnless([requireChromium()], 'how the page is used', () => {
   let lab: PageLab;
   beforeAll(async () => {
     lab = await openPageLab();
-  }, 60_000);
+  });
   afterEach(() => lab.closeOpened());
   afterAll(() => lab.close());
 
@@ -65,7 +65,7 @@ describeUnless([requireChromium()], 'how the page is used', () => {
     const chart = page.getByRole('group', { name: /^Revenue by country/ });
     const head = page.locator('.legend-head');
     await chart.focus();
-    expect(await head.innerText()).toContain('12:11–12:12');
+    await head.filter({ hasText: '12:11–12:12' }).waitFor();
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowLeft');
     await head.filter({ hasText: '12:10–12:11' }).waitFor();

@@ -22,6 +22,9 @@ export interface OpenPage {
   readonly faults: string[];
 }
 
+/** For the browser, and for what is to be on the page. */
+const waitMs = 60_000;
+
 /** Builds the page into a folder of its own and starts the browser. */
 export async function openPageLab(): Promise<PageLab> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-page-'));
@@ -30,6 +33,7 @@ export async function openPageLab(): Promise<PageLab> {
   const browser: Browser = await chromium.launch({
     executablePath: chromiumPath(),
     args: [...chromiumArgs, ...quiet, '--disable-sync'],
+    timeout: waitMs,
   });
   const opened: (() => Promise<void>)[] = [];
   const closeOpened = async () => {
@@ -46,7 +50,7 @@ export async function openPageLab(): Promise<PageLab> {
       const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options });
       opened.push(() => context.close());
       const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
+      page.setDefaultTimeout(waitMs);
       const faults = collectFaults(page);
       await page.goto(gateway.url + hash);
       await page.locator('h1').waitFor();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { timed } from '../tests/machine-pace.ts';
 import { describeUnless, requireChromium } from '../tests/requirements.ts';
 import type { FakeGateway } from './fake-gateway-suite.ts';
 import { openPageLab, type OpenPage, type PageLab } from './page-suite.ts';
@@ -24,7 +25,7 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
   let lab: PageLab;
   beforeAll(async () => {
     lab = await openPageLab();
-  }, 60_000);
+  });
   afterEach(() => lab.closeOpened());
   afterAll(() => lab.close());
 
@@ -45,6 +46,7 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
     const gateway = await shop();
     const opened = await lab.open(gateway);
     await waitForText(opened, '[data-kpi=rate]', '203');
+    await opened.page.waitForLoadState('networkidle');
     const before = gateway.requests.length;
     for (let second = 1; second <= 5; second++) {
       gateway.push('system', [statusRow(noon + 11 * minuteMs + second * 1_000, { eventsPerSecond: 300 + second })]);
@@ -61,16 +63,22 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
     const gateway = await shop();
     const opened = await lab.open(gateway);
     await live(opened);
-    gateway.push('alerts', [alertRow({ revision: 1 })]);
-    await opened.page.locator('[data-transition=raised]').waitFor({ timeout: 1_000 });
+    const raised = await timed(() => {
+      gateway.push('alerts', [alertRow({ revision: 1 })]);
+      return opened.page.locator('[data-transition=raised]').waitFor();
+    });
+    expect(raised.pacedMs).toBeLessThan(1_000);
     const line = opened.page.locator('[data-alert="card-9"]');
     expect(await line.innerText()).toMatch(
       /high\s+raised\s+card card-9: a payment declined[\s\S]*<b>5 small payments<\/b> in a minute/,
     );
     expect(await line.getByRole('link').getAttribute('href')).toBe('#/fraud/decisions/try-5');
     expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('1 open');
-    gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
-    await opened.page.locator('[data-transition=retracted]').waitFor({ timeout: 1_000 });
+    const retracted = await timed(() => {
+      gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
+      return opened.page.locator('[data-transition=retracted]').waitFor();
+    });
+    expect(retracted.pacedMs).toBeLessThan(1_000);
     expect(await line.innerText()).toMatch(/retracted[\s\S]*Retracted: its payments turned out to be honest/);
     expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('0 open');
     expect(opened.faults).toEqual([]);
@@ -90,9 +98,9 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
       '3',
     ]);
     const table = opened.page.getByRole('region', { name: 'Last windows' });
-    expect(await table.locator('tbody tr').first().innerText()).toMatch(
-      /12:10\s+Germany\s+provisional\s+40\s+€500\.00\s+€12\.50\s+1·100\s+12:11:02/,
-    );
+    await expect
+      .poll(() => table.locator('tbody tr').first().innerText())
+      .toMatch(/12:10\s+Germany\s+provisional\s+40\s+€500\.00\s+€12\.50\s+1·100\s+12:11:02/);
     expect(opened.faults).toEqual([]);
   });
 
@@ -124,7 +132,8 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
     gateway.setAway(false);
     await live(opened);
     await opened.page.getByRole('img', { name: /for 15 windows of 1 min/ }).waitFor();
-    expect(await rateLine(opened).getAttribute('aria-label')).toContain('with 1 gap');
+    // The two channels go on one after the other.
+    await expect.poll(() => rateLine(opened).getAttribute('aria-label')).toContain('with 1 gap');
     expect(await opened.page.getByText('not received').count()).toBe(0);
     await opened.page.getByRole('link', { name: 'System' }).click();
     await opened.page.getByText('Reconnects').waitFor();
@@ -152,14 +161,18 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
   test('a reload keeps windows and lines, with the time away as a gap in the line', async () => {
     const gateway = await shop();
     const opened = await lab.open(gateway);
-    for (const second of [1, 2, 3]) gateway.push('system', [statusRow(noon + 11 * minuteMs + second * 1_000)]);
-    await rateLine(opened).waitFor();
+    await waitForText(opened, '[data-kpi=rate]', '203');
+    for (const second of [1, 2, 3]) {
+      gateway.push('system', [statusRow(noon + 11 * minuteMs + second * 1_000, { eventsPerSecond: 300 + second })]);
+      await waitForText(opened, '[data-kpi=rate]', String(300 + second));
+    }
+    await opened.page.getByRole('img', { name: /^Events per second since 12:10:30.*with 1 gap/ }).waitFor();
     await chart(opened).waitFor();
     const before = await chart(opened).getAttribute('aria-label');
     await opened.page.reload();
     gateway.push('system', [statusRow(noon + 12 * minuteMs)]);
     await opened.page.getByRole('img', { name: /^Events per second since 12:10:30.*with 2 gaps/ }).waitFor();
-    expect(await chart(opened).getAttribute('aria-label')).toBe(before);
+    await expect.poll(() => chart(opened).getAttribute('aria-label')).toBe(before);
     expect(opened.faults).toEqual([]);
   });
 

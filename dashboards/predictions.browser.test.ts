@@ -50,7 +50,7 @@ describeUnless([requireChromium()], 'the page Predictions', () => {
   let lab: PageLab;
   beforeAll(async () => {
     lab = await openPageLab();
-  }, 60_000);
+  });
   afterEach(() => lab.closeOpened());
   afterAll(() => lab.close());
 

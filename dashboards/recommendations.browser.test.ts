@@ -30,14 +30,14 @@ describeUnless([requireChromium()], 'the page Recommendations in a browser', () 
   let lab: PageLab;
   beforeAll(async () => {
     lab = await openPageLab();
-  }, 60_000);
+  });
   afterEach(() => lab.closeOpened());
   afterAll(() => lab.close());
 
   const itemsIn = ({ page }: OpenPage, label: string) =>
     page.getByRole('group', { name: label }).locator('tbody th').allInnerTexts();
   const waitForItems = (opened: OpenPage, label: string, items: readonly string[]) =>
-    expect.poll(() => itemsIn(opened, label), { timeout: 15_000 }).toEqual(items);
+    expect.poll(() => itemsIn(opened, label)).toEqual(items);
 
   test('[J1] what trends moves when the server pushes, over all items and by category, from outside only text', async () => {
     const gateway = await lab.gateway();

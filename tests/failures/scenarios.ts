@@ -5,6 +5,7 @@ import { silentLogger } from '../../telemetry/logger.ts';
 import { fraction } from '../crash/fraction.ts';
 import { numberedOrder, numberedTopics, sessionTimeoutMs } from '../crash/rig.ts';
 import type { Trial } from '../crash/trial.ts';
+import { timed } from '../machine-pace.ts';
 import { brokerOf, flow, flowing, owns, untilFolding } from './flow.ts';
 import { rekey, rekeyEnv, rekeyPipelines } from './rekey.ts';
 import { scaleOut, scaleOutEnv } from './scale-out.ts';
@@ -27,6 +28,7 @@ export interface Scenario {
   run(trial: Trial, scale: number): Promise<Found>;
 }
 
+/** On a machine with nothing else to do: what is judged by it is measured by `timed`. */
 const resumeMaxMs = 15_000;
 const drainMaxMs = 10_000;
 const flowsAfterMs = 10_000;
@@ -53,16 +55,17 @@ const rounds = (all: number, scale: number): number => Math.max(1, Math.round(al
 
 async function broker(trial: Trial, signal: 'SIGTERM' | 'SIGKILL', times: number): Promise<Found> {
   await flowing(trial);
-  const resumedMs: number[] = [];
+  const resumed: { readonly value: number; readonly pacedMs: number }[] = [];
   for (let i = 0; i < times; i++) {
     await systemClock.sleep(2_000 + 2_000 * fraction(trial.options.seed, i), trial.signal);
     await brokerOf(trial).halt(signal);
     await systemClock.sleep(1_000, trial.signal);
     await brokerOf(trial).resume();
-    resumedMs.push(await untilFolding(trial));
+    resumed.push(await timed(() => untilFolding(trial)));
   }
-  const worstMs = Math.max(...resumedMs);
-  const faults = worstMs > resumeMaxMs ? [`resumed after ${worstMs} ms, ${resumeMaxMs} are allowed`] : [];
+  const worstMs = Math.max(...resumed.map(({ value }) => value));
+  const isLate = resumed.some(({ pacedMs }) => pacedMs > resumeMaxMs);
+  const faults = isLate ? [`resumed after ${worstMs} ms, ${resumeMaxMs} are allowed`] : [];
   return { numbers: { restarts: times, resumedAfterMsMax: worstMs }, faults };
 }
 
@@ -141,8 +144,8 @@ async function dropped(trial: Trial, lastsMs: number): Promise<Found> {
   trial.rig.proxy?.drop();
   await systemClock.sleep(lastsMs, trial.signal);
   trial.rig.proxy?.heal();
-  const resumedMs = await untilFolding(trial);
-  const faults = resumedMs > resumeMaxMs ? [`resumed after ${resumedMs} ms, ${resumeMaxMs} are allowed`] : [];
+  const { value: resumedMs, pacedMs } = await timed(() => untilFolding(trial));
+  const faults = pacedMs > resumeMaxMs ? [`resumed after ${resumedMs} ms, ${resumeMaxMs} are allowed`] : [];
   return { numbers: { droppedMs: lastsMs, resumedAfterMs: resumedMs }, faults };
 }
 
