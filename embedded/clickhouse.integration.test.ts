@@ -171,7 +171,7 @@ describeUnless([requireChdb()], 'the embedded ClickHouse', () => {
 
   test('a slow query does not hold up inserts', async () => {
     await createTable();
-    const slow = client.query({ query: 'SELECT sleepEachRow(0.1) FROM numbers(30) SETTINGS max_block_size = 1' });
+    const slow = client.query({ query: 'SELECT sleepEachRow(0.1) FROM numbers(60) SETTINGS max_block_size = 1' });
     let isSlowDone = false;
     const ended = slow.then(async (result) => {
       await result.text();

@@ -203,10 +203,16 @@ describe('listening', () => {
   test('a request under way is answered before a drain ends', async () => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => (release = resolve));
-    const server = await build({ routes: [(app) => void app.get('/v1/slow', async () => held.then(() => 'done'))] });
+    let asked = 0;
+    const slow = async (): Promise<string> => {
+      asked += 1;
+      await held;
+      return 'done';
+    };
+    const server = await build({ routes: [(app) => void app.get('/v1/slow', slow)] });
     await server.start();
     const answer = fetch(`${server.url()}/v1/slow`).then((response) => response.text());
-    await fetch(`${server.url()}/livez`);
+    await expect.poll(() => asked).toBe(1);
     const drained = server.drain();
     release();
     expect(await answer).toBe('done');

@@ -40,7 +40,7 @@ test('any double', () => {
     [2 ** -8, 1],
   ] as const)
     fc.assert(fc.property(fc.double({ min, max, noNaN: true }), expectSame), { numRuns: 50_000 });
-}, 30_000);
+});
 
 test('short decimals, and ratios below one', () => {
   for (let i = 1; i < 20_000; i++) for (const by of [1_000, 10_000, 7, 20_011, 1e7, 1e9]) expectSame(i / by);

@@ -228,7 +228,7 @@ const eventsOf = (broker: SimBroker, { ranges }: OrderEntry): SimEvent[] =>
 
 it(
   'over chains of crashed epochs, whatever was archived of each: never less than snapshot and archive know, and exact',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     for (let seed = 1; seed <= 25; seed++) {
       const random = createRandom(seed);

@@ -185,7 +185,7 @@ test('[C13][E3] every feature of 10,000 payments out of order equals a count ove
       }
     }
   }
-}, 60_000);
+});
 
 /** All of it at once. */
 const stateOf = (features: Features) => atOnce(features.beginSnapshot(1_000));

@@ -73,7 +73,7 @@ test('[D1] windows in slices are those of the moment when the snapshot was begun
     { numRuns: 60 },
   );
   expect(most).toBeGreaterThan(20);
-}, 60_000);
+});
 
 test('[D1] a session in slices is that of the moment before another took it in, though what it replaces is told since', () => {
   const log = new EntryLog(['payments-0']);

@@ -9,7 +9,7 @@ const numRuns = 8;
 
 describe('a snapshot in slices', () => {
   for (const processor of goldenProcessors())
-    test(`[D1] of ${processor.name} is the one taken at once, and is folded on from`, { timeout: 120_000 }, () => {
+    test(`[D1] of ${processor.name} is the one taken at once, and is folded on from`, { timeout: 300_000 }, () => {
       const entries = corpusEntries(processor.inputs);
       const at = fc.integer({ min: 3, max: entries.length - 5 });
       const pieces = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 8 });
