@@ -15,6 +15,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // As long as a machine takes that does ten other things; the default of 1 s is a race wherever a socket or a process is between.
     expect: { poll: { timeout: 60_000, interval: 20 } },
-    teardownTimeout: 10_000,
+    teardownTimeout: 60_000,
   },
 });

@@ -37,7 +37,7 @@ export interface EmbeddedBroker {
 
 /** Under the about 5 MB a partition that the mock cluster keeps. */
 export const gateBytesMaxDefault = 3_000_000;
-const startTimeoutMs = 15_000;
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 2_000;
 
 /**

@@ -55,7 +55,8 @@ test('the same Ctrl-C from terminal and npm reaches the child once, a later one 
   const [code] = await once(child, 'exit');
   expect(code).toBe(3);
   const [first = 0, second = 0] = [...output().matchAll(/signal \d at (\S+)/g)].map((match) => Number(match[1]));
-  expect(second - first).toBeGreaterThan(500);
+  // 700 ms, and what a busy machine took longer to hand over the first; without it 20 ms.
+  expect(second - first).toBeGreaterThan(250);
 });
 
 test('what the child leaves running in its group is ended', async () => {

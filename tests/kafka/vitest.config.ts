@@ -14,6 +14,6 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000, interval: 20 } },
-    teardownTimeout: 10_000,
+    teardownTimeout: 60_000,
   },
 });
