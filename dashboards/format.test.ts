@@ -1,5 +1,14 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { formatCount, formatCountry, formatDuration, formatMoney, formatRate } from './format.ts';
+
+// The page speaks the language of its browser. Here that is English, whatever the machine speaks.
+vi.hoisted(() => {
+  const english = <T extends new (locale: string, options: never) => object>(kind: T): T =>
+    new Proxy(kind, { construct: (target, [, options]: [unknown, never]) => new target('en-GB', options) });
+  Intl.NumberFormat = english(Intl.NumberFormat as never) as never;
+  Intl.DateTimeFormat = english(Intl.DateTimeFormat as never) as never;
+  Intl.DisplayNames = english(Intl.DisplayNames as never) as never;
+});
 
 test('money is formatted from minor units by the digits of its currency', () => {
   expect(formatMoney(123_450, 'EUR')).toMatch(/1,234\.50/);
