@@ -1,5 +1,6 @@
 import { createServer, connect, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { freePort } from '../tests/free-port.ts';
 import { describeUnless, requireKafkaDriver, requireRealKafka } from '../tests/requirements.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { systemClock } from '../telemetry/clock.ts';
@@ -137,14 +138,6 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
     if (systemClock.nowMs() > deadlineMs) throw new Error(`not within ${withinMs} ms: ${what}`);
     await systemClock.sleep(20);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function forward(port: number, brokers: string): Promise<Server> {

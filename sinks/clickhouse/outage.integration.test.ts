@@ -9,6 +9,7 @@ import { createMemorySource } from '../../sources/memory.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
+import { freePort } from '../../tests/free-port.ts';
 import { describeUnless, requireChdb } from '../../tests/requirements.ts';
 import { connectClickHouse } from './connection.ts';
 import { createClickHouseSink } from './sink.ts';
@@ -71,7 +72,7 @@ describeUnless([requireChdb()], 'the ClickHouse sink in trouble', () => {
 
   test('[H5] ClickHouse is away: the sink waits, holds two bounded batches, and resumes without loss', async () => {
     const dataDir = newFolder();
-    const server = await startServer(dataDir);
+    const server = await startServer(dataDir, await freePort());
     const { source, sink, count, committed, windowsCommitted } = await startSink(server.url);
     source.append(payments, values(100));
     await eventually('the first are in', () => committed() === 100n);

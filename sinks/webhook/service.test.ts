@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Alert } from '../../events/decisions.ts';
 import { systemClock } from '../../telemetry/clock.ts';
+import { freePort } from '../../tests/free-port.ts';
 import { testAlert } from '../clickhouse/testbed-insights-suite.ts';
 import { messageOf } from './message.ts';
 import type { WebhookService } from './service.ts';
@@ -160,13 +161,15 @@ describe('an endpoint in trouble', () => {
   });
 
   test('nobody at a terminal is no failure: the newest few wait for whoever comes', async () => {
-    const { url } = receiver;
-    await receiver.close();
-    await run(endpointTo(url, { name: 'terminal', isTerminal: true, pendingMax: 3, inFlightMax: 1 }));
+    const port = await freePort();
+    await run(
+      endpointTo(`http://127.0.0.1:${port}/`, { name: 'terminal', isTerminal: true, pendingMax: 3, inFlightMax: 1 }),
+    );
     world.publish(...['a', 'b', 'c', 'd', 'e'].map((alertId, i) => alert(alertId, i + 1)));
     await systemClock.sleep(200);
     expect(outcomes()).toEqual([]);
-    receiver = await startReceiver({ port: Number(new URL(url).port) });
+    await receiver.close();
+    receiver = await startReceiver({ port });
     world.pass(10_000);
     await until(() => expect(told()).toHaveLength(3));
     await until(() => expect(outcomes()).toHaveLength(3));

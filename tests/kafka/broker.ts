@@ -1,10 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../telemetry/clock.ts';
+import { freePort } from '../free-port.ts';
 import { createCertificates, type Certificates } from './certificates.ts';
 import { brokerJars } from './jars.ts';
 
@@ -59,7 +60,9 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<RealK
   const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
   try {
     const certificates = options.tls ? createCertificates(folder) : null;
-    const ports = await freePorts(6);
+    const free = new Set<number>();
+    while (free.size < 6) free.add(await freePort());
+    const ports = [...free];
     const settings = settingsOf(options, folder, ports, certificates);
     const file = join(folder, 'server.properties');
     writeFileSync(
@@ -249,22 +252,4 @@ function accepts(port: number): Promise<boolean> {
     socket.once('connect', () => settle(true));
     socket.once('error', () => settle(false));
   });
-}
-
-/** Ports that are free now, all different. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
