@@ -5,9 +5,12 @@ import { formatCount, formatCountry, formatDuration, formatMoney, formatRate } f
 vi.hoisted(() => {
   const english = <T extends new (locale: string, options: never) => object>(kind: T): T =>
     new Proxy(kind, { construct: (target, [, options]: [unknown, never]) => new target('en-GB', options) });
-  Intl.NumberFormat = english(Intl.NumberFormat as never) as never;
-  Intl.DateTimeFormat = english(Intl.DateTimeFormat as never) as never;
-  Intl.DisplayNames = english(Intl.DisplayNames as never) as never;
+  const { NumberFormat, DateTimeFormat, DisplayNames } = Intl;
+  Object.assign(Intl, {
+    NumberFormat: english(NumberFormat as never),
+    DateTimeFormat: english(DateTimeFormat as never),
+    DisplayNames: english(DisplayNames as never),
+  });
 });
 
 test('money is formatted from minor units by the digits of its currency', () => {
