@@ -23,7 +23,7 @@ const CASES = 1_000;
  * `MILLRACE_LAW_SEED` runs it with that one again.
  */
 export function law<T>(number: number, title: string, property: fc.IRawProperty<T>): void {
-  test(`law ${number}: ${title}`, { timeout: 120_000 }, async ({ task }) => {
+  test(`law ${number}: ${title}`, { timeout: 300_000 }, async ({ task }) => {
     const given = process.env['MILLRACE_LAW_SEED'];
     const details = await fc.check(property, { numRuns: CASES, ...(given && { seed: Number(given) }) });
     const { seed, numRuns, failed } = details;
