@@ -44,7 +44,7 @@ const missing = (reason: string): BrokerJars => ({ kind: 'missing', reason: `no 
 const cacheFolder = (env: NodeJS.ProcessEnv): string => env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
 
 function whyNoJava(): string | null {
-  const { error, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 30_000 });
+  const { error, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 120_000 });
   if (error) return 'no java (apt-get install -y openjdk-17-jre-headless maven)';
   const major = Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
   return major >= javaFloor ? null : `java ${major || 'of an unknown version'}, ${javaFloor} is needed`;
