@@ -35,15 +35,18 @@ export async function startBroker(settings: Readonly<Record<string, string | num
   return { name: 'embedded', brokers: embedded.brokers, isEmbedded: true, stop: () => embedded.stop() };
 }
 
+/** Beside much else on the same cores: threads as many as there are cores. */
+export const smallBroker = { 'num.io.threads': 2, 'num.network.threads': 1 };
+
 /**
- * The JVM's second compiler takes a third of a core for the first minutes, which is not what is measured: a broker that has run for a day
- * has that behind it. Its first compiler is done after seconds. Threads: as many as there are cores.
+ * The JVM's second compiler takes a third of a core for the first half minute of load, which is not what a short benchmark measures: a broker that
+ * has run for a day has that behind it. Its first compiler is done after seconds; what it makes is half as fast.
  */
 export async function startWarmBroker(): Promise<BenchBroker> {
   const before = process.env['JAVA_TOOL_OPTIONS'];
   process.env['JAVA_TOOL_OPTIONS'] = `${before ?? ''} -XX:TieredStopAtLevel=1`.trim();
   try {
-    return await startBroker({ 'num.io.threads': 2, 'num.network.threads': 1 });
+    return await startBroker(smallBroker);
   } finally {
     if (before === undefined) delete process.env['JAVA_TOOL_OPTIONS'];
     else process.env['JAVA_TOOL_OPTIONS'] = before;

@@ -54,6 +54,7 @@ const markedPerSecondMin = 3;
 const perSecondMin = 10;
 const warmUpSeconds = 5;
 const trySeconds = 20;
+const warmUpBrokerSeconds = 30;
 const settleMs = 2_000;
 const calmMs = 90_000;
 const calmRecords = 500;
@@ -69,6 +70,8 @@ export async function benchLatency(args: readonly string[]): Promise<LatencyResu
   try {
     const run = new Run(service, page);
     await run.at(50, 8);
+    // The search warms the broker's JVM by itself.
+    if (sustained !== null) await run.at(sustained / 2, warmUpBrokerSeconds);
     const tryAt = async (perSecond: number): Promise<AtRate> => {
       const at = await run.at(perSecond, trySeconds);
       say(`${perSecond} a second: ${at.because ?? 'sustained'}; p99 ${at.decision.p99Ms} ms`);

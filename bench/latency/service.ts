@@ -8,7 +8,7 @@ import { readEmbeddedAddress } from '../../cli/embedded-address.ts';
 import { type Receiver, startReceiver, testSecret } from '../../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { freePort } from '../../tests/free-port.ts';
-import { type BenchBroker, startWarmBroker } from '../broker.ts';
+import { type BenchBroker, smallBroker, startBroker } from '../broker.ts';
 import { alertCategory, alertMark } from './marks.ts';
 
 /** `one`: all services, as `npm start` has them. `apart`: decisions, edges, and the rest in processes of their own, as docker-compose.yml has it. */
@@ -41,7 +41,7 @@ export async function startService(wanted: Processes): Promise<LatencyService> {
   const hookTimes: number[] = [];
   const receiver = await startReceiver();
   receiver.onRequest = () => void hookTimes.push(Date.now());
-  const started = await startWarmBroker();
+  const started = await startBroker(smallBroker);
   if (started.isEmbedded) await started.stop();
   // The embedded broker is within one process.
   const processes = started.isEmbedded ? 'one' : wanted;
