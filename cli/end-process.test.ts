@@ -14,10 +14,10 @@ async function endOf(isAnyStuck: boolean, text = ''): Promise<readonly unknown[]
 /** Holds a thread of libuv's for ever, as a native client in its library does. */
 const hang = "import { read } from 'node:fs';\nread(0, Buffer.alloc(1), 0, 1, null, () => {});";
 
-test('a process with a thread that hangs in a library ends by SIGKILL', { timeout: 180_000 }, async () => {
+test('a process with a thread that hangs in a library ends by SIGKILL', async () => {
   expect(await endOf(true, hang)).toEqual([null, 'SIGKILL']);
 });
 
-test('a process in which nothing hangs ends with its code', { timeout: 180_000 }, async () => {
+test('a process in which nothing hangs ends with its code', async () => {
   expect(await endOf(false)).toEqual([7, null]);
 });

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { timed } from '../tests/machine-pace.ts';
 import { describeUnless, requireChromium } from '../tests/requirements.ts';
 import type { FakeGateway } from './fake-gateway-suite.ts';
-import { openPageLab, type OpenPage, type PageLab } from './page-suite.ts';
+import { openPageLab, shownWithinASecond, type OpenPage, type PageLab } from './page-suite.ts';
 import { alertRow, decisionLine, outcomesRow, testDecision } from './shop-suite.ts';
 
 describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
@@ -27,17 +26,11 @@ describeUnless([requireChromium()], 'fraud and SQL in a browser', () => {
     const opened = await lab.open(gateway, { hash: '#/fraud' });
     await live(opened);
     const line = opened.page.locator('[data-alert="card-9"]');
-    const raised = await timed(() => {
-      gateway.push('alerts', [alertRow({ revision: 1 })]);
-      return line.waitFor();
-    });
-    expect(raised.pacedMs).toBeLessThan(1_000);
+    await shownWithinASecond(line, () => gateway.push('alerts', [alertRow({ revision: 1 })]));
     expect(await line.innerText()).toMatch(/high\s+raised\s+card card-9[\s\S]*<b>5 small payments<\/b> in a minute/);
-    const retracted = await timed(() => {
-      gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
-      return opened.page.locator('[data-transition=retracted]').waitFor();
-    });
-    expect(retracted.pacedMs).toBeLessThan(1_000);
+    await shownWithinASecond(opened.page.locator('[data-transition=retracted]'), () =>
+      gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]),
+    );
     expect(await line.innerText()).toMatch(/retracted[\s\S]*Retracted: its payments turned out to be honest/);
     await opened.page.getByRole('button', { name: 'open', exact: true }).click();
     await opened.page.getByText('No alert is open').waitFor();

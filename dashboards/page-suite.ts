@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { timed } from '../tests/machine-pace.ts';
 import { chromiumArgs, chromiumPath } from '../tests/requirements.ts';
 import { buildDashboard } from './build.ts';
 import { startFakeGateway, type FakeGateway } from './fake-gateway-suite.ts';
@@ -78,4 +80,13 @@ function collectFaults(page: Page): string[] {
     void dialog.dismiss();
   });
   return faults;
+}
+
+/** What the server pushes is on the page within a second. */
+export async function shownWithinASecond(line: Locator, push: () => void): Promise<void> {
+  const { pacedMs } = await timed(() => {
+    push();
+    return line.waitFor();
+  });
+  expect(pacedMs).toBeLessThan(1_000);
 }

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { timed } from '../tests/machine-pace.ts';
 import { describeUnless, requireChromium } from '../tests/requirements.ts';
 import type { FakeGateway } from './fake-gateway-suite.ts';
-import { openPageLab, type OpenPage, type PageLab } from './page-suite.ts';
+import { openPageLab, shownWithinASecond, type OpenPage, type PageLab } from './page-suite.ts';
 import { alertRow, countryRow, countsRow, deadLetterRow, minuteMs, statusRow } from './shop-suite.ts';
 
 const noon = Date.UTC(2026, 5, 1, 10, 0);
@@ -63,22 +62,18 @@ describeUnless([requireChromium()], 'the page in a browser', () => {
     const gateway = await shop();
     const opened = await lab.open(gateway);
     await live(opened);
-    const raised = await timed(() => {
-      gateway.push('alerts', [alertRow({ revision: 1 })]);
-      return opened.page.locator('[data-transition=raised]').waitFor();
-    });
-    expect(raised.pacedMs).toBeLessThan(1_000);
+    await shownWithinASecond(opened.page.locator('[data-transition=raised]'), () =>
+      gateway.push('alerts', [alertRow({ revision: 1 })]),
+    );
     const line = opened.page.locator('[data-alert="card-9"]');
     expect(await line.innerText()).toMatch(
       /high\s+raised\s+card card-9: a payment declined[\s\S]*<b>5 small payments<\/b> in a minute/,
     );
     expect(await line.getByRole('link').getAttribute('href')).toBe('#/fraud/decisions/try-5');
     expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('1 open');
-    const retracted = await timed(() => {
-      gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]);
-      return opened.page.locator('[data-transition=retracted]').waitFor();
-    });
-    expect(retracted.pacedMs).toBeLessThan(1_000);
+    await shownWithinASecond(opened.page.locator('[data-transition=retracted]'), () =>
+      gateway.push('alerts', [alertRow({ revision: 2, transition: 'retracted' })]),
+    );
     expect(await line.innerText()).toMatch(/retracted[\s\S]*Retracted: its payments turned out to be honest/);
     expect(await text(opened, 'section[aria-labelledby=alerts] .card-head')).toContain('0 open');
     expect(opened.faults).toEqual([]);

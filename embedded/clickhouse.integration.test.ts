@@ -305,7 +305,7 @@ describeUnless([requireChdb()], 'the embedded ClickHouse', () => {
     process.kill(pid, 'SIGINT');
     expect((await fetch(`${url}/ping`)).status).toBe(200);
     parent.kill('SIGKILL');
-    await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid)).toBe(false);
     await rm(dir, { recursive: true, force: true });
   });
 });

@@ -66,7 +66,7 @@ test('what the child leaves running in its group is ended', async () => {
   const { child, output } = runner(program('leaving.mjs', leaving));
   await once(child, 'close');
   const pid = Number(/left (\d+)/.exec(output())?.[1]);
-  await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid)).toBe(false);
 });
 
 test('a child with a channel notices when we are killed', async () => {
@@ -75,7 +75,7 @@ test('a child with a channel notices when we are killed', async () => {
   await hasSeen('ready');
   child.kill('SIGKILL');
   const pid = Number(/ready (\d+)/.exec(output())?.[1]);
-  await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid)).toBe(false);
 });
 
 /** Zombies count as ended: nobody waits for an orphan in some containers. */

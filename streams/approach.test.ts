@@ -5,6 +5,7 @@ import { count } from './aggregates/count.ts';
 import { EntryLog } from './entry-log.ts';
 import { RecordTime } from './stage.ts';
 import type { View } from './view.ts';
+import { statesAt } from './window-cells.ts';
 import type { TimedEvent } from './batch.ts';
 
 const keys = 40_000;
@@ -50,7 +51,7 @@ function foldedWith(messageKeyOf: ((n: number) => string) | null) {
     places(window) {
       const { cells } = window;
       for (let place = 0; place < cells.count; place++)
-        tell(window, cells.keys[place] as string, cells.statesAt(place)[0]);
+        tell(window, cells.keys[place] as string, statesAt(cells.states, place)[0]);
     },
   }));
   return rows;

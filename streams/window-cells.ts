@@ -82,10 +82,6 @@ export class WindowCells {
       for (let place = 0; place < column.length; place++) this.states[f]?.push(column[place]);
   }
 
-  statesAt(place: number): unknown[] {
-    return this.states.map((column) => column[place]);
-  }
-
   /** It was published as final. */
   isFinal(place: number): boolean {
     return ((this.flags[place] as number) & IS_FINAL) !== 0;
@@ -142,3 +138,7 @@ export class WindowCells {
 }
 
 const emptyTable = (slots: number): Int32Array => new Int32Array(slots).fill(-1);
+
+/** The states of one cell, of columns by field, then by place. */
+export const statesAt = (columns: readonly (readonly unknown[])[], place: number): unknown[] =>
+  columns.map((column) => column[place]);

@@ -9,6 +9,7 @@ import type { Block } from './blocks.ts';
 import type { Ending } from './ending.ts';
 import type { JsonBytes } from './json-bytes.ts';
 import { commonBytes, type RowWriter } from './row-writer.ts';
+import { statesAt } from './window-cells.ts';
 import { type EntryEnd, endRow, type NamedFields, valuesOf, windowIdentity, WindowRow } from './window-rows.ts';
 import type { CellsWindow, RowState } from './window-store.ts';
 import type { ViewOutput } from './view.ts';
@@ -84,10 +85,7 @@ export class WindowRun {
 
   rowAt(place: number): WindowRow {
     const { fields, output, window, state, clockMs } = this.options;
-    const values = valuesOf(
-      fields,
-      this.states.map((column) => column[place]),
-    );
+    const values = valuesOf(fields, statesAt(this.states, place));
     const row = new WindowRow({ output: output.name, clockMs }, window, this.keyAt(place), state, values);
     endRow(row, output.window, this.end);
     return row;

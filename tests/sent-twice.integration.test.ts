@@ -10,6 +10,7 @@ import type { GeneratedMessage } from '../sources/generator/sending.ts';
 import { startReceiver, testSecret, type Received } from '../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { freePort } from './free-port.ts';
+import { eventually as eventuallyWithin } from './eventually.ts';
 import { describeUnless, requireChdb, requireKafkaDriver } from './requirements.ts';
 
 // The same shop twice: once with every event sent once, once with every event sent twice in a row and then all of them again. Each result is a
@@ -220,10 +221,5 @@ async function settled(url: string, lines: (query: string) => Promise<readonly s
   });
 }
 
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 240_000;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await systemClock.sleep(500);
-  }
-}
+const eventually = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+  eventuallyWithin(what, isSo, { withinMs: 240_000, everyMs: 500 });

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../telemetry/clock.ts';
 import { freePort } from './free-port.ts';
 import { readmeSteps, type ReadmeStep } from './readme-steps.ts';
+import { eventually as eventuallyWithin } from './eventually.ts';
 import { describeUnless, requireChdb, requireKafkaDriver } from './requirements.ts';
 
 // What the README says under "From an event to an alert", command by command, as somebody would who has just cloned it: in a folder with
@@ -113,10 +114,5 @@ describeUnless([requireKafkaDriver('node-rdkafka'), requireChdb()], "a stranger'
   });
 });
 
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + patienceMs;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await systemClock.sleep(100);
-  }
-}
+const eventually = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+  eventuallyWithin(what, isSo, { withinMs: patienceMs, everyMs: 100 });

@@ -9,6 +9,7 @@ import { readEmbeddedAddress } from '../cli/embedded-address.ts';
 import { startReceiver, testSecret, type Receiver } from '../sinks/webhook/webhook-suite.ts';
 import { systemClock } from '../telemetry/clock.ts';
 import { decide } from './decide.ts';
+import { eventually as eventuallyWithin } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { describeUnless, requireChdb, requireKafkaDriver } from './requirements.ts';
 
@@ -113,10 +114,5 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   await gone;
 }
 
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 180_000;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await systemClock.sleep(100);
-  }
-}
+const eventually = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+  eventuallyWithin(what, isSo, { withinMs: 180_000, everyMs: 100 });

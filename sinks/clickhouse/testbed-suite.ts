@@ -9,6 +9,7 @@ import type { Membership, MembershipHandlers, NextOffset } from '../../kafka/con
 import { topicPartitionName, type TopicPartition } from '../../sources/source.ts';
 import { systemClock } from '../../telemetry/clock.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
+import { eventually as eventuallyWithin } from '../../tests/eventually.ts';
 import { connectClickHouse } from './connection.ts';
 
 /**
@@ -102,14 +103,5 @@ export function testWindow(orderOffset: number, changes: Partial<WindowResult> =
 }
 
 /** Waits for a condition by asking again; throws after `timeoutMs`. */
-export async function eventually(
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
-  timeoutMs = 60_000,
-): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await systemClock.sleep(10);
-  }
-}
+export const eventually = (what: string, isSo: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> =>
+  eventuallyWithin(what, isSo, { withinMs: timeoutMs, everyMs: 10 });

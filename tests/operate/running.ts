@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
 import { testSecret } from '../../sinks/webhook/webhook-suite.ts';
-import { systemClock } from '../../telemetry/clock.ts';
+import { eventually as eventuallyWithin } from '../eventually.ts';
 import { freePort } from '../free-port.ts';
 
 // A `millrace start` of its own, embedded, for a test that operates it from outside: what it is started with, asked, and ended by.
@@ -38,10 +38,5 @@ export async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Who cannot be asked yet is asked again; throws after three minutes. */
-export async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 180_000;
-  while (!(await isSo().catch(() => false))) {
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await systemClock.sleep(200);
-  }
-}
+export const eventually = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+  eventuallyWithin(what, () => isSo().catch(() => false), { withinMs: 180_000, everyMs: 200 });
