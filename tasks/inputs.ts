@@ -19,6 +19,8 @@ export interface Inputs {
   move(partition: TopicPartitionName, nextOffset: bigint): void;
   get(partition: TopicPartitionName): Cursor | undefined;
   all(): ReadonlyMap<TopicPartitionName, Cursor>;
+  /** Where each partition ends now; rejects when one cannot be told. */
+  ends(): Promise<ReadonlyMap<TopicPartitionName, bigint>>;
   /** The records of the ranges, in order, good until the next call. Throws a `ParkError`, or a retryable error. */
   take(ranges: readonly OrderRange[]): Promise<RecordBatch[]>;
   close(): void;
@@ -95,6 +97,7 @@ export function createInputs(options: InputsOptions): Inputs {
     move,
     get: (partition) => cursors.get(partition),
     all: () => cursors,
+    ends: () => endsOf(options.source, cursors),
     async take(ranges) {
       for (const cursor of cursors.values()) cursor.recycle();
       const batches: RecordBatch[] = [];
@@ -107,6 +110,16 @@ export function createInputs(options: InputsOptions): Inputs {
       void archive?.close().catch(() => undefined);
     },
   };
+}
+
+async function endsOf(
+  source: Source,
+  cursors: ReadonlyMap<TopicPartitionName, Cursor>,
+): Promise<ReadonlyMap<TopicPartitionName, bigint>> {
+  const asked = [...cursors].map(
+    async ([name, { topicPartition }]) => [name, (await source.bounds(topicPartition)).endOffset] as const,
+  );
+  return new Map(await Promise.all(asked));
 }
 
 function openCursor(options: InputsOptions, name: TopicPartitionName, nextOffset: bigint): Cursor {

@@ -1,3 +1,4 @@
+import type { TopicPartitionName } from '../sources/source.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { OrderClaim, OrderEntry } from './contract.ts';
 import type { Chooser } from './chooser.ts';
@@ -71,6 +72,9 @@ interface Term {
   lastAppendMs: number;
   wasHalfFull: boolean;
   end: TermEnd | null;
+  /** Where the inputs end, asked for once the drain had begun; null: not known yet. */
+  drainTo: ReadonlyMap<TopicPartitionName, bigint> | null;
+  isAskingEnds: boolean;
 }
 
 const checkMs = 250;
@@ -89,6 +93,8 @@ export async function runOwner(options: OwnerOptions, claim: OrderClaim): Promis
     lastAppendMs: nowMs,
     wasHalfFull: false,
     end: null,
+    drainTo: null,
+    isAskingEnds: false,
   };
   writer.claim(claim);
   for (;;) {
@@ -212,14 +218,26 @@ function idlePartitions(
 }
 
 /** While draining: nothing left to order, nothing in flight. */
-function isFinished({ rhythm, writer, replica, inputs }: OwnerOptions, term: Term): boolean {
-  if (term.phase !== 'owning') return true;
-  if (writer.inFlight() > 0) return false;
-  if (!rhythm.foldsToEndOnDrain) return true;
+function isFinished(options: OwnerOptions, term: Term): boolean {
+  const { rhythm, writer, replica } = options;
+  const isOwning = term.phase === 'owning';
+  if (!rhythm.foldsToEndOnDrain) return !isOwning || writer.inFlight() === 0;
+  if (!isOwning || writer.inFlight() > 0) return false;
+  if (!term.drainTo) {
+    if (!term.isAskingEnds) void askEnds(options, term);
+    return false;
+  }
   const { positions } = replica.judgeState();
-  return [...inputs.all()].every(
-    ([name, cursor]) => cursor.endOffset() <= BigInt(positions[name] ?? '0') && !cursor.peek(cursor.position(), 1, 1),
-  );
+  return [...term.drainTo].every(([name, end]) => end <= BigInt(positions[name] ?? '0'));
+}
+
+/** What a cursor last heard of an end may be older than the last record that was acknowledged: the broker is asked. */
+async function askEnds({ inputs, wake }: OwnerOptions, term: Term): Promise<void> {
+  term.isAskingEnds = true;
+  // An end that cannot be told now is asked for again, until the drain's time is over.
+  term.drainTo = await inputs.ends().catch(() => null);
+  term.isAskingEnds = false;
+  if (term.drainTo) wake.wake();
 }
 
 /** What went wrong in the background ends the term. */

@@ -343,6 +343,21 @@ describe('a task', () => {
     expect(sum).toBe(500);
   });
 
+  it('orders what the broker took before the drain, heard of or not, where it is told to', async () => {
+    const world = createCalmWorld();
+    const task = world.start({ tuning: { foldsToEndOnDrain: true } });
+    await world.until('owner', () => task.shard().state === 'owner');
+    await world.run(5_000);
+    world.produce(1, 7);
+    await task.drain();
+    expect(world.totals()).toEqual({ k1: [1, 7] });
+    const early = world.start({ tuning: { foldsToEndOnDrain: true } });
+    world.produce(0, 3);
+    await world.until('claims', () => early.shard().state === 'claiming');
+    await early.drain();
+    expect(world.totals()).toEqual({ k0: [1, 3], k1: [1, 7] });
+  });
+
   it('drains within its bound when the broker takes nothing any more', async () => {
     const world = createCalmWorld();
     let isDead = false;
