@@ -5,6 +5,8 @@ import {
   connect,
   countPartitions,
   disconnectBounded,
+  leaveBehind,
+  settlesWithin,
   type Availability,
   type KafkaContext,
 } from './connection.ts';
@@ -98,7 +100,9 @@ function createReader(
       (closing ??= (async () => {
         for (const stream of streams.all()) stream.close();
         streams.end();
-        await loop.stop();
+        // A client that is still in a call could crash if it were disconnected beside it.
+        if (!(await settlesWithin(disconnectTimeoutMs, loop.stop())))
+          return leaveBehind(context, 'reader', disconnectTimeoutMs);
         await disconnectBounded(context, 'reader', disconnectTimeoutMs, (done) => client.disconnect(done));
       })()),
   };

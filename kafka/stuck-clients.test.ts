@@ -92,6 +92,16 @@ test('a membership whose client is still in a call is left behind without a disc
   expect(calls).toMatchObject({ consume: 1, disconnect: 0, leftBehind: 1 });
 });
 
+test('a reader whose client is still in a call is left behind like that too', async () => {
+  const { calls, context } = createRig({ consume: true });
+  const reader = await parts.reader(context);
+  reader.read({ topic: 't', partition: 0 }, 0n);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(calls.consume).toBe(1);
+  expect(await closingMs(reader)).toBe(waits.reader);
+  expect(calls).toMatchObject({ consume: 1, disconnect: 0, leftBehind: 1 });
+});
+
 test('a client that ends too late was left behind all the same, and said so once', async () => {
   const { calls, context } = createRig({});
   const warn = vi.fn();

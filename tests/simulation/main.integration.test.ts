@@ -35,6 +35,13 @@ describe('npm run simulate', { timeout: 240_000 }, () => {
     expect(lines.join('\n')).toContain('NOT noticed');
   });
 
+  it('ends with 2 for what is no flag of it, and says which there are', async () => {
+    const { code, lines } = await run('--sedes', '3');
+    expect(code).toBe(2);
+    expect(lines[0]).toContain("'--sedes'");
+    expect(lines.join('\n')).toContain('--seeds N');
+  });
+
   it('ends with 2 for a mutant that is not known', async () => {
     const { code, lines } = await run('--mutant', '9');
     expect(code).toBe(2);

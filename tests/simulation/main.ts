@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { systemClock } from '../../telemetry/clock.ts';
+import { readFlags } from '../verify-flags.ts';
 import { findMutant, mutants } from './mutants.ts';
 import { faultKinds } from './seeds.ts';
 import type { Chunk, ChunkDone } from './worker.ts';
@@ -11,6 +11,8 @@ import type { Chunk, ChunkDone } from './worker.ts';
  * nothing wrong; 1: a seed found something (with a mutant that is what ought to happen); 2: a wrong option.
  */
 const chunkSeeds = 20;
+const seedsDefault = 10_000;
+const mutantSeedsDefault = 100;
 /** Of each kind of fault, over 10,000 seeds: fewer, and the simulation has stopped testing something. */
 const faultsMin = 100;
 const faultsMinSeeds = 10_000;
@@ -28,21 +30,25 @@ const fail = (message: string): never => {
 };
 
 function readOptions(): Options {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { seeds: text, first: text, processes: text, mutant: text } });
-  const number = (name: 'seeds' | 'first' | 'processes', otherwise: number): number => {
-    const value = Number(values[name] ?? otherwise);
+  const values = readFlags('simulate', {
+    seeds: ['N', `how many (default ${seedsDefault}, with a mutant ${mutantSeedsDefault})`],
+    first: ['K', 'the first of them', '1'],
+    processes: ['P', 'side by side', '2'],
+    mutant: ['M', 'by name or number: a fault that is put in, to be found'],
+  });
+  const number = (name: 'seeds' | 'first' | 'processes', text: string): number => {
+    const value = Number(text);
     return Number.isSafeInteger(value) && value > 0 ? value : fail(`--${name}: a whole number above 0 is needed`);
   };
-  const mutant = values.mutant === undefined ? null : findMutant(values.mutant);
+  const mutant = values.mutant === '' ? null : findMutant(values.mutant);
   if (mutant === undefined) {
     const known = mutants.map(([name], i) => `${i + 1} ${name}`).join('\n  ');
     fail(`unknown mutant ${values.mutant}; there are\n  ${known}`);
   }
   return {
-    first: number('first', 1),
-    seeds: number('seeds', mutant ? 100 : 10_000),
-    processes: number('processes', 2),
+    first: number('first', values.first),
+    seeds: number('seeds', values.seeds || String(mutant ? mutantSeedsDefault : seedsDefault)),
+    processes: number('processes', values.processes),
     mutant: mutant?.[0] ?? null,
   };
 }
