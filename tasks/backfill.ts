@@ -1,7 +1,7 @@
 import type { Source, TopicPartition } from '../sources/source.ts';
 import type { Producer } from '../kafka/contract.ts';
 import type { FoldOutput, Genesis, OrderClaim } from './contract.ts';
-import type { CloseOptions, EpochStart } from './epoch.ts';
+import { type CloseOptions, type EpochStart, noteUnordered } from './epoch.ts';
 import { createInputs } from './inputs.ts';
 import { judge } from './judge.ts';
 import { createOrderAppender, createOrderReader } from './order-log.ts';
@@ -84,15 +84,29 @@ export async function backfill(options: BackfillOptions): Promise<EpochStart & {
   });
   const end = live ? await takeOver(options, live, { last: dead.last, older }) : dead.last;
   const gaps = [...older.gaps, ...dead.gaps];
-  const gap = gaps.length > 0 ? { gap: gaps.join('; ') } : {};
-  if (!end) return { base: null, clockMs: 0, positions: {}, epoch: 0, ...gap };
+  if (!end) return { base: null, clockMs: 0, positions: {}, epoch: 0, ...gapOf(gaps) };
+  if (!live) await noteNeverOrdered(options, end, gaps);
   await tellEndings(options, end);
   const base = await saveBase(options, end);
   const fold = options.createFold(options.shard);
   fold.restore(end.snapshot.fold);
   await predecessor.onSwap(fold.watermarkMs());
   const { clockMs, positions, epoch } = end.snapshot.judge;
-  return { base, clockMs, positions: live ? positions : {}, epoch: epoch + 1, ...gap };
+  return { base, clockMs, positions: live ? positions : {}, epoch: epoch + 1, ...gapOf(gaps) };
+}
+
+const gapOf = (gaps: readonly string[]) => (gaps.length > 0 ? { gap: gaps.join('; ') } : {});
+
+/** Nobody goes on in the old log, so what its newest incarnation did not order is lost. */
+async function noteNeverOrdered(options: BackfillOptions, { snapshot }: Carried, gaps: string[]): Promise<void> {
+  const newest = options.predecessor.deadEpochs.at(-1);
+  if (newest === undefined) return;
+  const archive = archiveOf(options, newest);
+  try {
+    await noteUnordered(archive, snapshot.judge.positions, newest, gaps);
+  } finally {
+    await archive.close().catch(() => undefined);
+  }
 }
 
 /** The states that versions before the predecessor left to the one after them. */

@@ -159,7 +159,7 @@ async function foldArchived(options: CloseOptions, archived: Closing, gaps: stri
 }
 
 /** Records that were archived but never ordered: no entry says when they were read. */
-async function noteUnordered(
+export async function noteUnordered(
   source: Source,
   positions: EpochStart['positions'],
   epoch: number,

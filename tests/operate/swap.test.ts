@@ -218,37 +218,45 @@ describe('a new version of a pipeline', () => {
       for (const [startMs, values] of countsOf(version)) expect(finals.get(startMs)).toEqual(values);
   });
 
-  it('[B6] on a new broker makes its state from the archived logs alone', async () => {
-    const { world, pay } = worldWithPayments();
-    const old = world.start({ createFold: () => revenueOf(1), tuning });
-    for (let i = 0; i < 30; i++) {
-      pay();
-      await world.run(5_000);
-    }
-    await world.until('folded', () => old.shard().totals.records === 30);
-    old.process.crash();
-    const archived = world.broker;
-    const broker = createSimBroker(world.time);
-    for (const topic of ['payments', 'order', 'order2', ...Object.values(resultTopics)]) broker.createTopic(topic, 1);
-    const process = createSimProcess(world.time, 'archive');
-    const seen: Swapped = { began: 0, swaps: [] };
-    const next = world.start(
-      {
-        ...{ createFold: () => revenueOf(2), orderTopic: 'order2', membership, tuning },
-        epoch: { current: 1, openNew: true, previous: { epoch: 0 } },
-        archive: () => createSimSource(archived, process, noFaults),
-        predecessor: { ...predecessorOf(world, seen), order: null, deadEpochs: [0] },
-      },
-      { broker },
-    );
-    await world.until('owner', () => next.shard().state === 'owner');
-    expect(next.shard()).toMatchObject({
-      epoch: 1,
-      totals: { records: 30 },
-      inputs: { 'payments-0': { nextOffset: '0' } },
-    });
-    expect(seen.swaps).toHaveLength(1);
-    const told = broker.partition({ topic: resultTopics.windows, partition: 0 }).records.length;
-    expect(told).toBeGreaterThan(2);
-  });
+  it.each([0, 2])(
+    '[B6] on a new broker makes its state from the archived logs alone, %i never ordered',
+    async (lost) => {
+      const { world, pay } = worldWithPayments();
+      const old = world.start({ createFold: () => revenueOf(1), tuning });
+      for (let i = 0; i < 30; i++) {
+        pay();
+        await world.run(5_000);
+      }
+      await world.until('folded', () => old.shard().totals.records === 30);
+      old.process.crash();
+      for (let i = 0; i < lost; i++) pay();
+      const archived = world.broker;
+      const broker = createSimBroker(world.time);
+      for (const topic of ['payments', 'order', 'order2', ...Object.values(resultTopics)]) broker.createTopic(topic, 1);
+      const process = createSimProcess(world.time, 'archive');
+      const seen: Swapped = { began: 0, swaps: [] };
+      const next = world.start(
+        {
+          ...{ createFold: () => revenueOf(2), orderTopic: 'order2', membership, tuning },
+          epoch: { current: 1, openNew: true, previous: { epoch: 0 } },
+          archive: () => createSimSource(archived, process, noFaults),
+          predecessor: { ...predecessorOf(world, seen), order: null, deadEpochs: [0] },
+        },
+        { broker },
+      );
+      await world.until('owner', () => next.shard().state === 'owner');
+      expect(next.shard()).toMatchObject({
+        epoch: 1,
+        totals: { records: 30 },
+        inputs: { 'payments-0': { nextOffset: '0' } },
+      });
+      expect(seen.swaps).toHaveLength(1);
+      const told = broker.partition({ topic: resultTopics.windows, partition: 0 }).records.length;
+      expect(told).toBeGreaterThan(2);
+      const genesis = JSON.parse(
+        Buffer.from(broker.partition({ topic: 'order2', partition: 0 }).records[0]?.value ?? []).toString(),
+      ) as { readonly genesis: { readonly gap?: string } };
+      expect(genesis.genesis.gap).toBe(lost === 0 ? undefined : 'epoch 0: 2 records of payments-0 were never ordered');
+    },
+  );
 });
