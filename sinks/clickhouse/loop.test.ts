@@ -24,6 +24,7 @@ interface Insert {
 
 /** A loop over a broker of its own, before a ClickHouse whose inserts end when the test says so. */
 function createRig(options: Partial<SinkLimits> = {}, broker: MemorySource = createMemorySource({ batchRecordsMax })) {
+  const errors: unknown[] = [];
   const committed: bigint[] = [];
   const inserts: Insert[] = [];
   let commitsToFail = 0;
@@ -65,7 +66,7 @@ function createRig(options: Partial<SinkLimits> = {}, broker: MemorySource = cre
       topics: { inputs: ['payments'], orders: [], results: ['windows'] },
       epoch: 0,
       clock: systemClock,
-      logger: silentLogger,
+      logger: { ...silentLogger, error: (...said: readonly unknown[]) => errors.push(...said) } as never,
       metrics,
       sink: {
         name: 'held',
@@ -85,7 +86,7 @@ function createRig(options: Partial<SinkLimits> = {}, broker: MemorySource = cre
     return inserts[n - 1] as Insert;
   };
   return {
-    ...{ loop, broker, committed, inserts, insert, metrics },
+    ...{ loop, broker, committed, inserts, insert, metrics, errors },
     ...{ failCommits: (times: number) => (commitsToFail = times), failPolls: () => (isBroken = true) },
     ...{ handlers: () => handlers as MembershipHandlers },
   };
@@ -165,6 +166,7 @@ test('a drain ends with what is under way and what is gathered', async () => {
   await drained;
   expect(rig.committed).toEqual([20n, 30n]);
   expect(rig.loop.status()).toMatchObject({ state: 'stopped', insertedRows: 30, bufferedRows: 0 });
+  expect(rig.errors).toEqual([]);
 });
 
 test('a drain that takes too long gives up both, and who comes next reads them again', async () => {
@@ -176,6 +178,7 @@ test('a drain that takes too long gives up both, and who comes next reads them a
   await rig.loop.drain();
   expect(rig.inserts).toHaveLength(1);
   expect(rig.committed).toEqual([]);
+  expect(rig.errors).toEqual([{ lagRecords: 0, bufferedRows: 30 }, expect.stringContaining('lost with a broker')]);
   const next = createRig({}, rig.broker);
   await next.loop.start();
   expect((await next.insert(1)).rows).toBe(20);

@@ -230,6 +230,7 @@ export class SinkLoop {
     if (this.#stopping.signal.aborted) await Promise.race([this.#flight, clock.sleep(lastWordMs, timer.signal)]);
     else await Promise.race([this.#running, late.then(() => clock.sleep(lastWordMs))]);
     timer.abort();
+    if (this.#readsToEnd && !this.#isDrained()) this.#onLeft();
     this.#partitions.close();
     await membership.close();
     this.#state = 'stopped';
@@ -243,6 +244,15 @@ export class SinkLoop {
         'ClickHouse sink waits: reading stops, nothing is lost',
       );
     this.#detail = error.message;
+  }
+
+  /** Who goes on from its commits on a broker that stays reads it again; one that ends with this process had it alone. */
+  #onLeft(): void {
+    const { lagRecords, bufferedRows } = this.status();
+    this.#options.logger.error(
+      { lagRecords, bufferedRows },
+      'ClickHouse sink ended before all was stored: what is left is lost with a broker that ends too',
+    );
   }
 
   #onReject(topic: string, reason: string): void {
