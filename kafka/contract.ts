@@ -47,7 +47,10 @@ export interface SentMessage {
  * that the broker refuses for good fails this and every later `send` of the producer with a `KafkaError`.
  */
 export interface Producer {
-  /** Partitions of a topic, creating it where the broker does so by itself. */
+  /**
+   * Partitions of a topic, at least one, creating it where the broker does so by itself. Rejects where within 10 s it does not exist
+   * (`kafka_topic_missing`) or a partition has no leader.
+   */
   partitionCount(topic: string): Promise<number>;
   /** Resolves when every message is acknowledged, positions in the order given. Waits for the gate. An empty list resolves at once. */
   send(messages: readonly OutMessage[]): Promise<readonly SentMessage[]>;

@@ -98,7 +98,8 @@ class ClientProducer implements Producer {
     // A topic that the broker creates on being asked has no leader at first.
     for (let waitedMs = 0; ; waitedMs += 100) {
       const count = await countPartitions(this.#context, this.#client, topic);
-      if (count > 0 || waitedMs >= topicWaitMs) return count;
+      if (count > 0) return count;
+      if (waitedMs >= topicWaitMs) throw new KafkaError('kafka_topic_missing', `the topic ${topic} does not exist`);
       await this.#context.clock.sleep(100, this.#context.closing);
     }
   }

@@ -172,6 +172,7 @@ function securitySuite(given: () => Bench): void {
     await expect(reader.bounds(tp)).rejects.toMatchObject({ code: 'not_authorised' });
     await reader.close();
     const producer = await kafka.producer();
+    await expect(producer.partitionCount(tp.topic)).rejects.toMatchObject({ code: 'kafka_not_authorised' });
     await expect(producer.send(numbered(tp, 1))).rejects.toMatchObject({ code: 'kafka_not_authorised' });
     await producer.close();
     const created = kafka.admin?.createTopics([{ topic: `denied-${given().newTopic()}`, partitions: 1, settings: {} }]);

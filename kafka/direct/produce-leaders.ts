@@ -26,6 +26,13 @@ export async function identify({ clock, closing }: KafkaContext, cluster: Cluste
   }
 }
 
+/** Why a topic has no partitions that could be written to; `errorCode`: the broker's, 0: none, undefined: it does not name the topic. */
+export function noPartitions(topic: string, errorCode: number | undefined): KafkaError {
+  if (errorCode === undefined) return new KafkaError('kafka_topic_missing', `the topic ${topic} does not exist`);
+  if (errorCode !== 0) return kafkaError(errorCode, `partitions of ${topic}`);
+  return new KafkaError('kafka_unavailable', `the partitions of ${topic} have no leader`);
+}
+
 /** Who leads a partition, during one search. */
 export class ProduceLeaders {
   readonly #context: KafkaContext;

@@ -13,7 +13,7 @@ import { MemoryPool } from './memory-pool.ts';
 import { ProduceLines } from './produce-lines.ts';
 import type { ProducePartition } from './produce-partition.ts';
 import { ProduceQueue } from './produce-queue.ts';
-import { identify, ProduceLeaders } from './produce-leaders.ts';
+import { identify, noPartitions, ProduceLeaders } from './produce-leaders.ts';
 import { produceApi, readProduce, writeProduce, type Produced } from './wire-produce.ts';
 
 const requestBytesMax = 8 * 1024 * 1024;
@@ -72,7 +72,9 @@ class DirectProducer implements Producer {
     for (let waitedMs = 0; ; waitedMs += retryMs) {
       const [found] = (await this.#cluster.metadata([topic], { creates: true })).topics;
       const isWhole = found && found.errorCode === 0 && found.partitions.every(({ leader }) => leader >= 0);
-      if (isWhole || waitedMs >= topicWaitMs) return isWhole ? found.partitions.length : 0;
+      if (isWhole) return found.partitions.length;
+      const why = noPartitions(topic, found?.errorCode);
+      if (waitedMs >= topicWaitMs || why.code === 'kafka_not_authorised') throw why;
       await this.#context.clock.sleep(retryMs, this.#context.closing);
     }
   }

@@ -2,7 +2,7 @@
 // Guarantees: a message is acknowledged only when the broker of the topic has it (or, too large for that, when it is in the queue
 // `<queue>.millrace-refused`), so none is lost; at most `prefetch` are in memory; a connection that ends is opened again, with back-off.
 // Redelivery: may put an event into the topic again; (source, id) makes it a duplicate, which is dropped and counted.
-import { KafkaError, type OutMessage, type Producer } from '../../kafka/contract.ts';
+import type { OutMessage, Producer } from '../../kafka/contract.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -84,7 +84,6 @@ class QueueBridge implements Bridge {
   async #consume(): Promise<void> {
     const { open, producer, topic, queue: name, logger } = this.#options;
     const partitions = await producer.partitionCount(topic);
-    if (partitions === 0) throw new KafkaError('kafka_topic_missing', `the topic ${topic} does not exist`);
     const arrived: Delivery[] = [];
     const over: { error: AmqpError | null } = { error: null };
     const queue = await open({

@@ -1,5 +1,5 @@
 // A producer that remembers for a moment how many partitions a topic has: to ask the broker for each request is a round trip more.
-// Guarantees: a count is at most `keepMs` old; none is kept of a topic that has none (yet). Redelivery: no state that matters.
+// Guarantees: a count is at most `keepMs` old; none is kept of a topic that is not there (yet). Redelivery: no state that matters.
 import type { Producer } from '../../kafka/contract.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 
@@ -16,7 +16,7 @@ export function withKnownCounts(producer: RouteProducer, clock: Clock): RoutePro
     const forget = (): void => {
       if (known.get(topic)?.count === count) known.delete(topic);
     };
-    count.then((partitions) => partitions === 0 && forget(), forget);
+    count.catch(forget);
     return count;
   };
   return {

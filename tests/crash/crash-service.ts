@@ -9,7 +9,7 @@ import { prepare, readArchived } from '../../cli/start/prepare.ts';
 import { asRun } from '../../cli/start/routed.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
 import { stopServices } from '../../cli/start/stop-services.ts';
-import { supervise } from '../../cli/start/supervisor.ts';
+import { supervise, type Supervised } from '../../cli/start/supervisor.ts';
 import { hasWebhooks } from '../../cli/start/webhook-endpoints.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
@@ -48,6 +48,10 @@ const services = recipes
   .filter(({ name }) => ['webhook', 'clickhouse', ...running.map((each) => each.name)].includes(name))
   .map(({ name, build }) => supervise(name, build, context));
 
+const told = (service: Supervised): string => {
+  const { state, detail = '' } = service.status();
+  return `${service.name}: ${state}, started again ${service.restarts()} times; ${detail}`;
+};
 const report = setInterval(() => {
   const tasks = services.filter(({ name }) => running.some((each) => each.name === name));
   const status = tasks.at(-1)?.status() as TaskServiceStatus | undefined;
@@ -60,6 +64,7 @@ const report = setInterval(() => {
     takeoverMs: owned[0]?.takeoverMs ?? null,
     folded: (status?.shards ?? []).reduce((sum, { totals }) => sum + totals.records, 0),
     parked: parked ? (parked.detail ?? parked.state) : null,
+    services: services.map(told),
     rssPeakBytes: process.resourceUsage().maxRSS * 1_024,
   };
   process.send?.(said, undefined, undefined, () => {});

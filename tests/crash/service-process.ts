@@ -16,6 +16,8 @@ export interface CrashStatus {
   readonly folded: number;
   /** Why its task is parked, or null. */
   readonly parked: string | null;
+  /** Of each service of the process: its state, and what it says of it. */
+  readonly services: readonly string[];
   /** The most memory that it ever had (resident). */
   readonly rssPeakBytes: number;
 }
@@ -32,6 +34,7 @@ export interface ServiceProcess {
   start(failpoint?: string): void;
   /** Resolves when it is gone, whoever ended it. */
   gone(): Promise<void>;
+  /** The last lines of its log, and how its services are. */
   lastWords(): string;
 }
 
@@ -78,6 +81,6 @@ export function createServiceProcess(env: Readonly<Record<string, string>>): Ser
       });
     },
     gone: () => gone,
-    lastWords: () => words.join('\n'),
+    lastWords: () => [...words, ...(status?.services ?? [])].join('\n'),
   };
 }

@@ -31,6 +31,8 @@ export interface TrialOutcome<T> extends CrashComparison {
   readonly events: number;
   /** Null without a receiver. */
   readonly webhooks: WebhookFindings | null;
+  /** What the processes said last, for a person who looks for what went wrong. */
+  readonly words: string;
 }
 
 /**
@@ -51,13 +53,13 @@ export async function runTrial<T>(
     const trial = new Trial(options, rig, { signal: over.signal, progress: () => void late.refresh() });
     const driven = await drive(trial);
     await trial.finish();
-    return { ...(await trial.compare()), driven };
+    return { ...(await trial.compare()), driven, words: words() };
   };
+  const words = (): string => rig.services.map((service) => service.lastWords()).join('\n');
   try {
     return await Promise.race([work(), overdue(over.signal)]);
   } catch (error) {
-    const words = rig.services.map((service) => service.lastWords()).join('\n');
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${words}`, { cause: error });
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${words()}`, { cause: error });
   } finally {
     clearTimeout(late);
     over.abort();
@@ -125,7 +127,7 @@ export class Trial {
   }
 
   /** Everything that is stored, and told, against what there must be. */
-  async compare(): Promise<Omit<TrialOutcome<unknown>, 'driven'>> {
+  async compare(): Promise<Omit<TrialOutcome<unknown>, 'driven' | 'words'>> {
     const events = this.#feed?.sent() ?? 0;
     const { seed } = this.options;
     const payments = Array.from({ length: events }, (_, i): Payment => crashPayment(seed, this.#baseMs, i));

@@ -17,10 +17,12 @@ describeUnless(reasons, 'a service whose broker, network or process fails', () =
     const scenario = scenarios.find((one) => one.name === name);
     if (!scenario) throw new Error(`no such scenario: ${name}`);
     const rig = { seed: 3, driver: 'node-rdkafka', reader: 'client' } as const;
-    const outcome = await runScenario(scenario, { ...rig, scale, timeoutMs: 560_000, say: () => {} });
+    const said: string[] = [];
+    const say = (line: string): void => void said.push(line);
+    const outcome = await runScenario(scenario, { ...rig, scale, timeoutMs: 560_000, say });
     const { missing, extra, different, windows, faults, examples, numbers } = outcome;
     expect({ missing, extra, different, examples }).toEqual({ missing: 0, extra: 0, different: 0, examples: [] });
-    expect(faults).toEqual([]);
+    expect(faults, said.join('\n')).toEqual([]);
     expect(windows).toBeGreaterThan(50);
     expect(numbers['webhookIds']).toBeGreaterThan(0);
   });

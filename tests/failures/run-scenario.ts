@@ -28,11 +28,12 @@ export async function runScenario(
   { name, hasProxy = false, env = {}, pipelines, run }: Scenario,
   { scale, ...options }: ScenarioOptions,
 ): Promise<ScenarioOutcome> {
-  const { events, windows, missing, extra, different, examples, driven, webhooks } = await runTrial(
+  const { events, windows, missing, extra, different, examples, driven, webhooks, words } = await runTrial(
     { ...options, broker: 'real', hasProxy, hasWebhooks: true, env, ...(pipelines && { pipelines }) },
     (trial) => run(trial, scale),
   );
   const numbers = { ...driven.numbers, webhookIds: webhooks?.ids ?? 0, webhookRepeats: webhooks?.repeats ?? 0 };
   const faults = [...driven.faults, ...(webhooks ? webhookFaults(webhooks) : [])];
+  if (faults.length > 0) options.say(words);
   return { name, events, windows, missing, extra, different, numbers, faults, examples };
 }
