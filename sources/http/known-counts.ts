@@ -13,10 +13,9 @@ export function withKnownCounts(producer: RouteProducer, clock: Clock): RoutePro
   const ask = (topic: string): Promise<number> => {
     const count = producer.partitionCount(topic);
     known.set(topic, { count, untilMs: clock.nowMs() + keepMs });
-    const forget = (): void => {
+    count.catch(() => {
       if (known.get(topic)?.count === count) known.delete(topic);
-    };
-    count.catch(forget);
+    });
     return count;
   };
   return {

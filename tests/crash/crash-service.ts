@@ -9,7 +9,7 @@ import { prepare, readArchived } from '../../cli/start/prepare.ts';
 import { asRun } from '../../cli/start/routed.ts';
 import { serviceRecipes } from '../../cli/start/services.ts';
 import { stopServices } from '../../cli/start/stop-services.ts';
-import { supervise, type Supervised } from '../../cli/start/supervisor.ts';
+import { supervise } from '../../cli/start/supervisor.ts';
 import { hasWebhooks } from '../../cli/start/webhook-endpoints.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { AnyProcessor } from '../../processors/index.ts';
@@ -48,14 +48,13 @@ const services = recipes
   .filter(({ name }) => ['webhook', 'clickhouse', ...running.map((each) => each.name)].includes(name))
   .map(({ name, build }) => supervise(name, build, context));
 
-const told = (service: Supervised): string => {
-  const { state, detail = '' } = service.status();
-  return `${service.name}: ${state}, started again ${service.restarts()} times; ${detail}`;
-};
 const report = setInterval(() => {
-  const tasks = services.filter(({ name }) => running.some((each) => each.name === name));
-  const status = tasks.at(-1)?.status() as TaskServiceStatus | undefined;
-  const parked = tasks.map((each) => each.status()).find(({ state }) => state === 'parked');
+  const seen = services.map((service) => ({ service, status: service.status() }));
+  const tasks = seen.flatMap(({ service, status }) =>
+    running.some(({ name }) => name === service.name) ? [status] : [],
+  );
+  const status = tasks.at(-1) as TaskServiceStatus | undefined;
+  const parked = tasks.find(({ state }) => state === 'parked');
   const owned = (status?.shards ?? []).filter(({ state }) => state === 'owner');
   const said: CrashStatus = {
     isOwner: owned.length > 0,
@@ -64,7 +63,9 @@ const report = setInterval(() => {
     takeoverMs: owned[0]?.takeoverMs ?? null,
     folded: (status?.shards ?? []).reduce((sum, { totals }) => sum + totals.records, 0),
     parked: parked ? (parked.detail ?? parked.state) : null,
-    services: services.map(told),
+    services: seen.map(({ service: { name, restarts }, status: { state, detail = '' } }) => {
+      return `${name}: ${state}, started again ${restarts()} times; ${detail}`;
+    }),
     rssPeakBytes: process.resourceUsage().maxRSS * 1_024,
   };
   process.send?.(said, undefined, undefined, () => {});

@@ -13,16 +13,17 @@ describeUnless(reasons, 'a pipeline of four shards', () => {
     async () => {
       const scenario = scenarios.find(({ name }) => name === 'scale-out');
       if (!scenario) throw new Error('no such scenario');
+      const said: string[] = [];
       const options = {
         scale: 0.1,
         seed: 3,
         driver: 'node-rdkafka',
         reader: 'direct',
         timeoutMs,
-        say: () => {},
+        say: (line: string) => void said.push(line),
       } as const;
       const { missing, extra, different, windows, faults, examples } = await runScenario(scenario, options);
-      expect({ missing, extra, different, examples, faults }).toEqual({
+      expect({ missing, extra, different, examples, faults }, said.join('\n')).toEqual({
         ...{ missing: 0, extra: 0, different: 0 },
         ...{ examples: [], faults: [] },
       });

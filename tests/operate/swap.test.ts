@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { parseSnapshotName } from '../../checkpoints/name.ts';
 import type { WindowResult } from '../../events/results.ts';
 import { resultTopics } from '../../events/topics.ts';
-import type { Fold } from '../../tasks/contract.ts';
+import type { Fold, OrderClaim } from '../../tasks/contract.ts';
 import { backfilledFrom, type Predecessor } from '../../tasks/backfill.ts';
 import type { TaskServiceOptions } from '../../tasks/options.ts';
 import { T0, payment, revenuePipeline } from '../fold/cases.ts';
 import { createSimBroker, createSimSource } from '../simulation/broker.ts';
-import { type CalmWorld, createCalmWorld } from '../simulation/calm.ts';
+import { type CalmWorld, createCalmWorld, jsonOf } from '../simulation/calm.ts';
 import { createSimProcess } from '../simulation/virtual-time.ts';
 
 const minuteMs = 60_000;
@@ -57,10 +57,9 @@ function worldWithPayments() {
     world.broker.append({ topic: 'payments', partition: 0 }, { key: null, value: Buffer.from(JSON.stringify(event)) });
   };
   const rows = (): WindowResult[] =>
-    world.broker
-      .partition({ topic: resultTopics.windows, partition: 0 })
-      .records.map(({ value }) => JSON.parse(Buffer.from(value ?? []).toString()) as WindowResult)
-      .filter(({ output }) => output === 'country_1m');
+    jsonOf<WindowResult>(world.broker, { topic: resultTopics.windows, partition: 0 }).filter(
+      ({ output }) => output === 'country_1m',
+    );
   return { world, pay, rows, sent: () => sent };
 }
 
@@ -253,10 +252,9 @@ describe('a new version of a pipeline', () => {
       expect(seen.swaps).toHaveLength(1);
       const told = broker.partition({ topic: resultTopics.windows, partition: 0 }).records.length;
       expect(told).toBeGreaterThan(2);
-      const genesis = JSON.parse(
-        Buffer.from(broker.partition({ topic: 'order2', partition: 0 }).records[0]?.value ?? []).toString(),
-      ) as { readonly genesis: { readonly gap?: string } };
-      expect(genesis.genesis.gap).toBe(lost === 0 ? undefined : 'epoch 0: 2 records of payments-0 were never ordered');
+      const [claim] = jsonOf<OrderClaim>(broker, { topic: 'order2', partition: 0 });
+      expect(claim?.genesis).toBeDefined();
+      expect(claim?.genesis?.gap).toBe(lost === 0 ? undefined : 'epoch 0: 2 records of payments-0 were never ordered');
     },
   );
 });

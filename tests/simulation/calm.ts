@@ -84,7 +84,8 @@ export function createCalmWorld(options: { readonly partitions?: number; readonl
   };
 }
 
-const jsonOf = <T>(broker: SimBroker, tp: { topic: string; partition: number }): T[] =>
+/** The values of a partition's records, from JSON. */
+export const jsonOf = <T>(broker: SimBroker, tp: { topic: string; partition: number }): T[] =>
   broker.partition(tp).records.map(({ value }) => JSON.parse(Buffer.from(value ?? []).toString()) as T);
 
 function startMember(
